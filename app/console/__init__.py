@@ -1,0 +1,1 @@
+"""What operators look at: read-only queries, charts and pages."""

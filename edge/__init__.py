@@ -1,0 +1,1 @@
+"""From a trained network to the form a node or a gateway runs."""

@@ -1,0 +1,53 @@
+"""The errors of Raceway: one root, and a child for each kind of thing that can be refused."""
+
+from __future__ import annotations
+
+__all__ = ["ArtifactError", "ContractError", "ParameterError", "ProtocolError", "RacewayError", "RecordingError"]
+
+
+class RacewayError(Exception):
+    """Anything Raceway refuses; its message says what was given, what was wanted and what to do."""
+
+
+class ParameterError(RacewayError, ValueError):
+    """An argument or a setting is outside what the definition admits."""
+
+
+class ContractError(RacewayError):
+    """Features of one contract were offered to a model of another.
+
+    Attributes
+    ----------
+    given, wanted : str
+        The two feature hashes.
+    """
+
+    def __init__(self, *, given: str, wanted: str) -> None:
+        super().__init__(
+            f"features of contract {given} were offered to a model of contract {wanted}; "
+            "learn the model again from features of today's contract"
+        )
+        self.given = given
+        self.wanted = wanted
+
+
+class ProtocolError(RacewayError):
+    """A message does not follow the wire protocol.
+
+    Attributes
+    ----------
+    reason : str
+        The short name under which quarantine counts it.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class RecordingError(RacewayError):
+    """A recording is missing, damaged or lacks what is needed to read it."""
+
+
+class ArtifactError(RacewayError):
+    """A trained bundle is missing, damaged or of another form."""

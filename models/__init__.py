@@ -1,0 +1,1 @@
+"""Networks, the data they learn from, honest evaluation, and the bundles that carry them to where they serve."""

@@ -1,0 +1,1 @@
+"""Vibration recordings as their publishers ship them, read into one type."""

@@ -72,9 +72,10 @@ def squared_envelope(spectrum: NDArray[np.complexfloating], n: int, *, low: int,
         )
     width = high - low
     length = scipy.fft.next_fast_len(2 * width)
-    analytic = scipy.fft.ifft(spectrum[..., low:high], n=length, axis=-1)
+    analytic: NDArray[np.complexfloating] = scipy.fft.ifft(spectrum[..., low:high], n=length, axis=-1)
     analytic *= 2.0 * length / n
-    return analytic.real**2 + analytic.imag**2
+    squared: Floats = analytic.real**2 + analytic.imag**2
+    return squared
 
 
 def envelope_spectrum(x: Floats, rate_hz: float, *, whiten: bool = True) -> tuple[NDArray[np.float64], Floats]:
@@ -110,7 +111,7 @@ def envelope_spectrum(x: Floats, rate_hz: float, *, whiten: bool = True) -> tupl
     40.0
     """
     n = x.shape[-1]
-    spectrum = scipy.fft.rfft(x, axis=-1)
+    spectrum: NDArray[np.complexfloating] = scipy.fft.rfft(x, axis=-1)
     if whiten:
         spectrum = whitened(spectrum)
     low = max(1, int(LOWEST_BAND_SHARE * (n // 2)))

@@ -70,9 +70,7 @@ def fault_map(x: NDArray[np.floating], rate_hz: float, *, shaft_hz: float, order
 
 def _around(lines: NDArray[np.floating], position: NDArray[np.float64]) -> NDArray[np.floating]:
     """Largest line within the slip of each fractional bin position; at least the bins on both sides."""
-    half = (_HIGHEST - _LOWEST) / N_BINS / 2.0
-    spacing = position[1] - position[0]
-    reach = np.maximum(0.5, np.minimum(SLIP * position, spacing * half * N_BINS))
+    reach = np.maximum(0.5, SLIP * position)
     first = np.maximum(np.rint(position - reach).astype(int), 1)
     last = np.rint(position + reach).astype(int)
     columns = [

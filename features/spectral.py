@@ -78,7 +78,7 @@ def amplitude_spectrum(x: Floats, rate_hz: float) -> tuple[NDArray[np.float64], 
     spectrum[..., 0] *= 0.5
     if n % 2 == 0:
         spectrum[..., -1] *= 0.5
-    return np.fft.rfftfreq(n, 1.0 / rate_hz), spectrum
+    return np.arange(n // 2 + 1) * (rate_hz / n), spectrum
 
 
 def octave_edges(n_bins: int, n_bands: int) -> NDArray[np.intp]:

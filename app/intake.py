@@ -1,0 +1,171 @@
+"""What arrives, sorted: admissible blocks, descriptions, duplicates, and what is set aside with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from app.codec import decode_about, decode_block
+from app.store import PointRow, Quarantined, stored_near
+from app.wire import About, Block, Limits, parse_topic
+from features.errors import ProtocolError
+
+__all__ = ["Arrival", "Intake", "Received", "digest_of", "shape_conflict", "sort_arrivals", "without_doubles"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as the broker handed it over; `topic` is None where it was not UTF-8."""
+
+    topic: str | None
+    payload: bytes
+    arrived_ns: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Received:
+    """A decoded block with the message it came in."""
+
+    block: Block
+    arrival: Arrival
+    digest: bytes
+
+    def refused(self, reason: str, detail: str) -> Quarantined:
+        """Set the message aside."""
+        return Quarantined(self.arrival.arrived_ns, self.arrival.topic or "", reason, detail, self.arrival.payload)
+
+
+@dataclass
+class Intake:
+    """Messages of one batch, sorted."""
+
+    received: dict[str, list[Received]] = field(default_factory=lambda: defaultdict(list))
+    abouts: list[About] = field(default_factory=list)
+    refused: list[Quarantined] = field(default_factory=list)
+
+
+def digest_of(block: Block) -> bytes:
+    """Sixteen bytes that tell a redelivery from another block under the same key."""
+    return hashlib.blake2b(block.samples.tobytes(), digest_size=16).digest()
+
+
+def sort_arrivals(arrivals: Iterable[Arrival], *, limits: Limits) -> Intake:
+    """Decode messages; what is not admissible is set aside with its reason, never raised.
+
+    Parameters
+    ----------
+    arrivals : iterable of Arrival
+        In order of arrival.
+    limits : Limits
+    """
+    intake = Intake()
+    for arrival in arrivals:
+        try:
+            _sort(arrival, intake, limits)
+        except ProtocolError as error:
+            topic = arrival.topic if arrival.topic is not None else "(not UTF-8)"
+            intake.refused.append(Quarantined(arrival.arrived_ns, topic, error.reason, str(error), arrival.payload))
+    return intake
+
+
+def _sort(arrival: Arrival, intake: Intake, limits: Limits) -> None:
+    if arrival.topic is None:
+        raise ProtocolError("name", "the topic is no UTF-8")
+    point, leaf = parse_topic(arrival.topic)
+    if leaf in ("health", "alarm"):
+        # Our own results come back where the broker cannot leave them out.
+        return
+    if len(arrival.payload) > limits.max_payload:
+        raise ProtocolError("oversized", f"payload of {len(arrival.payload)} bytes; {limits.max_payload} are admitted")
+    if leaf == "about":
+        intake.abouts.append(decode_about(arrival.payload, point=point))
+    elif leaf == "waveform":
+        block = decode_block(arrival.payload, point=point)
+        limits.check(block, now_ns=arrival.arrived_ns)
+        intake.received[str(point)].append(Received(block, arrival, digest_of(block)))
+    else:
+        raise ProtocolError("topic", f"topic ends in {leaf[:80]!r}; waveform or about is wanted")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    sequence: int
+    start_ns: int
+    end_ns: int
+    digest: bytes
+
+
+def without_doubles(
+    connection: Connection, point_id: str, received: Sequence[Received]
+) -> tuple[list[Received], int, list[Quarantined]]:
+    """Part new blocks from redeliveries and from a second stream under the same identity.
+
+    A block is a redelivery if sequence, start and samples are those of a stored one. It is another stream's if the key
+    is taken by other samples, or if more than half of it lies inside a stored block whose sequence is not lower: the
+    stream that came first wins.
+
+    Parameters
+    ----------
+    connection : Connection
+    point_id : str
+    received : sequence of Received
+        In order of arrival.
+
+    Returns
+    -------
+    new : list of Received
+    duplicates : int
+    refused : list of Quarantined
+    """
+    rows = stored_near(
+        connection,
+        point_id,
+        first_ns=min(r.block.start_ns for r in received),
+        last_ns=max(r.block.end_ns for r in received),
+        sequences=[r.block.sequence for r in received],
+    )
+    known = [_Known(row.sequence, row.start_ns, row.end_ns, bytes(row.digest)) for row in rows]
+    new: list[Received] = []
+    refused: list[Quarantined] = []
+    duplicates = 0
+    for one in received:
+        block = one.block
+        same = [k for k in known if (k.sequence, k.start_ns) == (block.sequence, block.start_ns)]
+        if any(k.digest == one.digest for k in same):
+            duplicates += 1
+        elif same:
+            refused.append(one.refused("conflict", f"block {block.sequence} is stored with other samples"))
+        elif taken := _overlapped(block, known):
+            detail = f"block {block.sequence} lies in the time of stored block {taken.sequence}"
+            refused.append(one.refused("conflict", detail))
+        else:
+            new.append(one)
+            known.append(_Known(block.sequence, block.start_ns, block.end_ns, one.digest))
+    return new, duplicates, refused
+
+
+def _overlapped(block: Block, known: Sequence[_Known]) -> _Known | None:
+    for other in known:
+        shared = min(block.end_ns, other.end_ns) - max(block.start_ns, other.start_ns)
+        shorter = min(block.end_ns - block.start_ns, other.end_ns - other.start_ns)
+        # A sensor whose clock steps back goes on counting: only a count that does not go on is another stream.
+        if 2 * shared > shorter and block.sequence <= other.sequence:
+            return other
+    return None
+
+
+def shape_conflict(block: Block, row: PointRow) -> str | None:
+    """Say in what a block differs from how its point has always measured, or None."""
+    if row.rate_hz is None:
+        return None
+    if block.rate_hz != row.rate_hz:
+        return f"rate of {block.rate_hz:g} Hz where the point has {row.rate_hz:g} Hz"
+    if block.unit != row.unit:
+        return f"unit {block.unit} where the point has {row.unit}"
+    if block.channels != row.channels:
+        return f"channels {', '.join(block.channels)} where the point has {', '.join(row.channels)}"
+    return None

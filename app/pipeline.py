@@ -1,0 +1,307 @@
+"""From a batch of messages to committed verdicts: sort, window, extract, judge, store in one transaction, report."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+import zstandard
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine
+
+from app.intake import Arrival, Intake, Received, shape_conflict, sort_arrivals, without_doubles
+from app.ledger import block_row, window_row, write_alarms
+from app.reports import Publication, Reporter, refusal
+from app.schema import blocks, windows
+from app.settings import Settings
+from app.store import (
+    PointRow,
+    StaleError,
+    bundle_of,
+    change_state,
+    count,
+    point_rows,
+    quarantine_payloads,
+    reading,
+    revisions,
+    save_point,
+    writing,
+)
+from app.watch import AlarmChange, Verdict, Watch, kind_of
+from app.windower import Tally
+from app.wire import About, PointId
+from features.contract import FULL, extract
+from features.errors import ArtifactError, ContractError
+from features.faultmap import MAP_HASH
+from features.window import Window
+from models.bundle import load_bundle
+from models.serving import Diagnoser
+
+__all__ = ["Outcome", "Pipeline"]
+
+# A message much larger than any admissible one is kept by its head, size and digest.
+_KEPT_BYTES = 1 << 20
+
+
+@dataclass
+class Outcome:
+    """What a batch came to.
+
+    Attributes
+    ----------
+    stored, duplicates, windows, refused : int
+        Blocks stored and seen before, windows judged, messages set aside.
+    publications : list of Publication
+        Results to be published, the latest for each topic.
+    events : list of (str, dict)
+        What is worth logging.
+    """
+
+    stored: int = 0
+    duplicates: int = 0
+    windows: int = 0
+    refused: int = 0
+    publications: list[Publication] = field(default_factory=list)
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+
+@dataclass
+class _Work:
+    """One batch on its way through."""
+
+    intake: Intake
+    now_ns: int
+    new: dict[str, list[Received]] = field(default_factory=dict)
+    windows: dict[str, list[Window]] = field(default_factory=lambda: defaultdict(list))
+    verdicts: dict[str, list[Verdict]] = field(default_factory=dict)
+    changes: dict[str, list[AlarmChange]] = field(default_factory=dict)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    touched: set[str] = field(default_factory=set)
+
+
+class Pipeline:
+    """The ingest of one store; not shared between threads.
+
+    Parameters
+    ----------
+    engine : Engine
+        An open store.
+    settings : Settings
+    """
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._limits = settings.limits()
+        self._alarm = settings.alarm()
+        self._compress = zstandard.ZstdCompressor(level=1).compress
+        self._watches: dict[str, Watch] = {}
+        self._diagnoser: Diagnoser | None = None
+        self._reporter = Reporter(baseline_windows=settings.baseline_windows)
+
+    def process(self, arrivals: Sequence[Arrival], *, now_ns: int) -> Outcome:
+        """Take messages in, up to the commit; after it, and only after it, they may be acknowledged.
+
+        Parameters
+        ----------
+        arrivals : sequence of Arrival
+        now_ns : int
+            Clock of the service.
+
+        Returns
+        -------
+        Outcome
+
+        Raises
+        ------
+        sqlalchemy.exc.SQLAlchemyError
+            If the store cannot take the batch; nothing of it is kept, and it can be given again.
+        """
+        while True:
+            try:
+                return self._process(arrivals, now_ns)
+            except BaseException as error:
+                # The running state is ahead of the store: what was stored last is what counts.
+                self._watches.clear()
+                if not isinstance(error, StaleError):
+                    raise
+
+    def _process(self, arrivals: Sequence[Arrival], now_ns: int) -> Outcome:
+        self._refresh()
+        work = _Work(sort_arrivals(arrivals, limits=self._limits), now_ns)
+        for about in work.intake.abouts:
+            self._describe(about, work)
+        self._select(work)
+        self._cut(work)
+        self._judge(work)
+        with writing(self._engine) as connection:
+            self._write(connection, work)
+        return self._outcome(work)
+
+    # -- what other processes changed ---------------------------------------------------------------------------------
+
+    def _refresh(self) -> None:
+        """Notice points and bundles that other processes changed."""
+        with reading(self._engine) as connection:
+            stored = revisions(connection)
+            known = {key: watch.row.revision for key, watch in self._watches.items() if not watch.new}
+            if stored != known:
+                self._resume([row for row in point_rows(connection) if row.revision != known.get(row.id)])
+            champion = bundle_of(connection, "diagnosis")
+        if champion is not None and (self._diagnoser is None or self._diagnoser.bundle_id != champion):
+            try:
+                self._diagnoser = Diagnoser(load_bundle(self._settings.bundles / champion), contract=MAP_HASH)
+            except (ArtifactError, ContractError):
+                # Without it, verdicts have no kind; `raceway train diagnosis` makes one of today's contract.
+                self._diagnoser = None
+
+    def _resume(self, rows: Sequence[PointRow]) -> None:
+        for row in rows:
+            watch = Watch.resume(row, windower=self._settings.windower(), bundles=self._settings.bundles)
+            if watch.fault is not None:
+                with writing(self._engine) as connection:
+                    last = connection.execute(sa.select(sa.func.max(windows.c.id))).scalar() or 0
+                    watch.row = change_state(
+                        connection,
+                        row,
+                        state="learning",
+                        bundle=None,
+                        baseline_have=0,
+                        baseline_after=last,
+                        failure=watch.fault,
+                    )
+            self._watches[row.id] = watch
+
+    # -- one batch ----------------------------------------------------------------------------------------------------
+
+    def _watch(self, point: PointId) -> Watch:
+        key = str(point)
+        if key not in self._watches:
+            row = PointRow(id=key, name=f"{point.asset} {point.point}")
+            self._watches[key] = Watch.resume(row, windower=self._settings.windower(), bundles=self._settings.bundles)
+            self._watches[key].new = True
+        return self._watches[key]
+
+    def _describe(self, about: About, work: _Work) -> None:
+        watch = self._watch(about.point)
+        described = {"name": about.name, "bearing": about.bearing, "nominal_shaft_hz": about.shaft_hz}
+        watch.row = watch.row.changed(**described)
+        work.touched.add(str(about.point))
+
+    def _select(self, work: _Work) -> None:
+        """Leave out redeliveries; set aside what contradicts the point."""
+        with reading(self._engine) as connection:
+            for key, received in work.intake.received.items():
+                watch = self._watch(received[0].block.point)
+                fitting: list[Received] = []
+                for one in received:
+                    conflict = shape_conflict(one.block, watch.row)
+                    if conflict is not None:
+                        work.intake.refused.append(one.refused("rate_changed", conflict))
+                        continue
+                    if watch.row.rate_hz is None:
+                        block = one.block
+                        shape = {"rate_hz": block.rate_hz, "unit": block.unit, "channels": block.channels}
+                        watch.row = watch.row.changed(**shape)
+                    fitting.append(one)
+                if fitting:
+                    new, duplicates, refused = without_doubles(connection, key, fitting)
+                    work.new[key] = new
+                    work.counts[key, "duplicates"] += duplicates
+                    work.intake.refused += refused
+
+    def _cut(self, work: _Work) -> None:
+        for key, received in work.new.items():
+            windower = self._watches[key].windower
+            for one in received:
+                work.windows[key] += windower.update(one.block)
+            tally, windower.tally = windower.tally, Tally()
+            for name in ("late", "gaps", "restarts"):
+                work.counts[key, name] += getattr(tally, name)
+            work.counts[key, "blocks"] += len(received)
+            work.counts[key, "windows"] += len(work.windows[key])
+            if received:
+                work.touched.add(key)
+
+    def _judge(self, work: _Work) -> None:
+        for key, features in _extracted(work.windows).items():
+            verdicts, changes = self._watches[key].judge(
+                work.windows[key], features, diagnoser=self._diagnoser, config=self._alarm
+            )
+            work.verdicts[key], work.changes[key] = verdicts, changes
+
+    # -- the transaction ----------------------------------------------------------------------------------------------
+
+    def _write(self, connection: Connection, work: _Work) -> None:
+        for key in sorted(work.touched):
+            self._write_point(connection, self._watches[key], work)
+        rows = [block_row(one, self._compress) for received in work.new.values() for one in received]
+        if rows:
+            connection.execute(blocks.insert(), rows)
+        judged = [window_row(key, v) for key, verdicts in work.verdicts.items() for v in verdicts]
+        if judged:
+            connection.execute(windows.insert(), judged)
+        for key in work.verdicts:
+            write_alarms(connection, key, work.verdicts[key], work.changes[key], active=self._watches[key].alarm.active)
+        quarantine_payloads(connection, work.intake.refused, keep_bytes=_KEPT_BYTES)
+        for refused in work.intake.refused:
+            work.counts["", f"refused {refused.reason}"] += 1
+        count(connection, {key: change for key, change in work.counts.items() if change})
+
+    def _write_point(self, connection: Connection, watch: Watch, work: _Work) -> None:
+        row = watch.row
+        verdicts = work.verdicts.get(row.id, [])
+        values: dict[str, Any] = {"windower": watch.windower.snapshot(), "alarm": watch.alarm.snapshot()}
+        received = work.new.get(row.id)
+        if received:
+            values["seen_ns"] = max(one.arrival.arrived_ns for one in received)
+        if verdicts:
+            last = verdicts[-1]
+            values |= {"score": last.score, "threshold": last.threshold, "window_start_ns": last.window.start_ns}
+        if row.state == "learning" and verdicts:
+            values["baseline_have"] = row.baseline_have + len(verdicts)
+            if values["baseline_have"] >= self._settings.baseline_windows:
+                values["state"] = "training"
+        watch.row = row.changed(**values)
+        save_point(connection, watch.row, new=watch.new)
+        watch.new = False
+
+    def _outcome(self, work: _Work) -> Outcome:
+        outcome = Outcome(
+            stored=sum(len(received) for received in work.new.values()),
+            duplicates=sum(n for (_, name), n in work.counts.items() if name == "duplicates"),
+            windows=sum(len(verdicts) for verdicts in work.verdicts.values()),
+            refused=len(work.intake.refused),
+        )
+        for refused in work.intake.refused:
+            outcome.events.append(("message refused", refusal(refused)))
+        for key in sorted(work.touched):
+            verdicts, changes = work.verdicts.get(key, []), work.changes.get(key, [])
+            outcome.publications += self._reporter.publications(
+                self._watches[key], verdicts, changes, now_ns=work.now_ns
+            )
+            for change in changes:
+                kind = kind_of(change.verdict.probabilities)
+                outcome.events.append((f"alarm {change.change}", {"point": key, "kind": kind}))
+        return outcome
+
+
+def _extracted(by_point: dict[str, list[Window]]) -> dict[str, NDArray[np.float32]]:
+    """Features of all windows, in one call for each rate and number of channels."""
+    groups: dict[tuple[float, int], list[str]] = defaultdict(list)
+    for key, cut in by_point.items():
+        if cut:
+            groups[cut[0].rate_hz, cut[0].samples.shape[0]].append(key)
+    features: dict[str, NDArray[np.float32]] = {}
+    for (rate_hz, n_channels), keys in groups.items():
+        batch = np.stack([window.samples for key in keys for window in by_point[key]])
+        values = extract(batch, rate_hz, profile=FULL).reshape(len(batch), n_channels * len(FULL.features))
+        first = 0
+        for key in keys:
+            features[key] = values[first : first + len(by_point[key])]
+            first += len(by_point[key])
+    return features

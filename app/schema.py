@@ -1,0 +1,139 @@
+"""The tables of the store, as SQLAlchemy Core metadata; migrations make them, a test holds the two together."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+__all__ = ["alarms", "blocks", "champions", "counters", "metadata", "points", "quarantine", "windows"]
+
+metadata = MetaData()
+
+# SQLite numbers rows by an INTEGER primary key only; PostgreSQL wants 64 bits.
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+points = Table(
+    "points",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("bearing", String),
+    Column("nominal_shaft_hz", Float),
+    Column("rate_hz", Float),
+    Column("unit", String(8)),
+    Column("channels", String),
+    Column("state", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("baseline_have", Integer, nullable=False),
+    Column("baseline_after", BigInteger, nullable=False),
+    Column("contract", String(32)),
+    Column("bundle", String(200)),
+    Column("failure", String),
+    Column("windower", LargeBinary),
+    Column("alarm", String),
+    Column("seen_ns", BigInteger),
+    Column("score", Float),
+    Column("threshold", Float),
+    Column("window_start_ns", BigInteger),
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("point_id", ForeignKey("points.id"), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("arrived_ns", BigInteger, nullable=False),
+    Column("rate_hz", Float, nullable=False),
+    Column("sample_type", String(4), nullable=False),
+    Column("scale", Float, nullable=False),
+    Column("n_samples", Integer, nullable=False),
+    Column("n_channels", Integer, nullable=False),
+    Column("shaft_hz", Float),
+    Column("load", Float),
+    Column("temperature_c", Float),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("waveform", LargeBinary),
+    UniqueConstraint("point_id", "sequence", "start_ns", name="one_block"),
+    Index("blocks_by_end", "point_id", "end_ns"),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("point_id", ForeignKey("points.id"), nullable=False),
+    Column("start_ns", BigInteger, nullable=False),
+    Column("end_ns", BigInteger, nullable=False),
+    Column("rate_hz", Float, nullable=False),
+    Column("shaft_hz", Float),
+    Column("load", Float),
+    Column("rms", Float, nullable=False),
+    Column("contract", String(32), nullable=False),
+    Column("features", LargeBinary, nullable=False),
+    Column("score", Float),
+    Column("threshold", Float),
+    Column("bundle", String(200)),
+    Column("probabilities", String),
+    Column("diagnosis_bundle", String(200)),
+    Index("windows_by_start", "point_id", "start_ns"),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("point_id", ForeignKey("points.id"), nullable=False),
+    Column("raised_ns", BigInteger, nullable=False),
+    Column("cleared_ns", BigInteger),
+    Column("window_start_ns", BigInteger, nullable=False),
+    Column("ratio", Float, nullable=False),
+    Column("kind", String(32)),
+    Column("probabilities", String),
+    Index("alarms_by_raise", "point_id", "raised_ns"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("arrived_ns", BigInteger, nullable=False),
+    Column("topic", String, nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("detail", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Index("quarantine_by_arrival", "arrived_ns"),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("point_id", String(200), primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+champions = Table(
+    "champions",
+    metadata,
+    Column("role", String(32), primary_key=True),
+    Column("bundle", String(200), nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
+)

@@ -1,0 +1,145 @@
+"""Every setting of Raceway, typed, from file, environment and flags; built once by the command line and handed down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from app.alarm import AlarmConfig
+from app.windower import WindowerConfig
+from app.wire import Limits
+from features.errors import ParameterError
+
+__all__ = ["Settings", "load_settings"]
+
+
+class Settings(BaseSettings):
+    """Settings; each is also ``RACEWAY_<NAME>`` in the environment and a key of ``raceway.toml``."""
+
+    model_config = SettingsConfigDict(env_prefix="RACEWAY_", frozen=True, extra="ignore", toml_file="raceway.toml")
+
+    data_dir: Path = Field(Path("raceway-data"), description="Folder of the database, bundles, logs and broker state")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder")
+    bundles_dir: Path | None = Field(None, description="Folder of trained bundles; empty: in the data folder")
+
+    broker_url: str = Field("", description="mqtt://host:port or mqtts://host:port; empty: the embedded broker")
+    broker_user: str = Field("", description="User name at the broker")
+    broker_password: str = Field("", description="Password at the broker", repr=False)
+    broker_ca: Path | None = Field(None, description="CA certificate file for mqtts; empty: the system's")
+    broker_cert: Path | None = Field(None, description="Client certificate file for mqtts")
+    broker_key: Path | None = Field(None, description="Client key file for mqtts")
+    embedded_broker: Literal["auto", "mosquitto", "amqtt"] = Field("auto", description="Which broker `up` starts")
+    embedded_port: int = Field(1883, ge=0, le=65535, description="Loopback port of the embedded broker; 0: a free one")
+    client_id: str = Field("raceway-ingest", min_length=1, description="MQTT client of ingest; names its session")
+    receive_maximum: int = Field(512, ge=1, le=65535, description="Messages in flight to ingest before it acknowledges")
+
+    batch_blocks: int = Field(64, ge=1, le=4096, description="Most blocks in one transaction")
+    window_samples: int = Field(4096, description="Samples of a window; a multiple of 16")
+    overlap: float = Field(0.5, description="Share of a window that the next one repeats")
+    max_held: int = Field(8, ge=0, description="Blocks that wait for a missing one before it is given up")
+    baseline_windows: int = Field(120, ge=32, description="Healthy windows a new point learns from")
+    keep_waveforms_h: float = Field(24.0, gt=0.0, description="Hours that waveforms are kept, alarms' ones for ever")
+
+    alarm_raise_after: int = Field(3, description="Windows in a row above the threshold that raise an alarm")
+    alarm_clear_after: int = Field(10, description="Windows in a row well below it that clear the alarm")
+    alarm_clear_ratio: float = Field(0.8, description="Share of the threshold that counts as well below")
+
+    max_payload: int = Field(1 << 20, ge=1024, description="Largest admitted payload in bytes")
+    min_rate_hz: float = Field(10.0, gt=0.0, description="Lowest admitted sampling rate")
+    max_rate_hz: float = Field(1e6, gt=0.0, description="Highest admitted sampling rate")
+    clock_ahead_s: float = Field(86_400.0, ge=0.0, description="How far a time stamp may be ahead of the clock")
+    clock_behind_s: float = Field(31 * 86_400.0, ge=0.0, description="How far a time stamp may be behind the clock")
+
+    console_host: str = Field("127.0.0.1", description="Address the console listens on")
+    console_port: int = Field(8501, ge=1, le=65535, description="Port the console listens on")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe event logged")
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("mqtt", "mqtts") or not parts.hostname):
+            raise ValueError(f"{url!r} is no mqtt://host[:port] or mqtts://host[:port]")
+        return url
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        self.windower()
+        self.alarm()
+        if self.min_rate_hz > self.max_rate_hz:
+            raise ValueError("min_rate_hz is above max_rate_hz")
+        if (self.broker_cert is None) != (self.broker_key is None):
+            raise ValueError("broker_cert and broker_key belong together")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags before environment before file."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def windower(self) -> WindowerConfig:
+        """Give how windows are cut."""
+        return WindowerConfig(window_samples=self.window_samples, overlap=self.overlap, max_held=self.max_held)
+
+    def alarm(self) -> AlarmConfig:
+        """Give when alarms are raised and cleared."""
+        return AlarmConfig(self.alarm_raise_after, self.alarm_clear_after, self.alarm_clear_ratio)
+
+    def limits(self) -> Limits:
+        """Give what an admissible block stays within."""
+        return Limits(
+            max_payload=self.max_payload,
+            min_rate_hz=self.min_rate_hz,
+            max_rate_hz=self.max_rate_hz,
+            ahead_s=self.clock_ahead_s,
+            behind_s=self.clock_behind_s,
+        )
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy URL of the database."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'raceway.db'}"
+
+    @property
+    def bundles(self) -> Path:
+        """Folder of trained bundles."""
+        return self.bundles_dir or self.data_dir / "bundles"
+
+    @property
+    def broker(self) -> str:
+        """URL of the broker in use."""
+        return self.broker_url or f"mqtt://127.0.0.1:{self.embedded_port}"
+
+    def environment(self) -> dict[str, str]:
+        """Give every setting as environment variables, for child processes."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {f"RACEWAY_{name.upper()}": str(value) for name, value in values.items() if value is not None}
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Build the settings; flags that are None are left to file and environment.
+
+    Raises
+    ------
+    ParameterError
+        If a value is not admissible; the message names each.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        raise ParameterError(f"settings are not admissible: {faults}") from error
+    except ValueError as error:
+        raise ParameterError(f"raceway.toml cannot be read: {error}") from error

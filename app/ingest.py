@@ -130,7 +130,7 @@ class Ingest:
             topic: str | None = message.topic
         except UnicodeDecodeError:
             topic = None
-        arrival = Arrival(topic, message.payload, self._clock_ns())
+        arrival = Arrival(topic, bytes(message.payload), self._clock_ns())
         delivery = _Delivery(arrival, self._connection, message.mid, message.qos)
         while not self._stopped.is_set():
             try:

@@ -220,7 +220,7 @@ class Pipeline:
             for one in received:
                 work.windows[key] += windower.update(one.block)
             tally, windower.tally = windower.tally, Tally()
-            for name in ("late", "gaps", "restarts"):
+            for name in ("late", "gaps", "steps", "restarts"):
                 work.counts[key, name] += getattr(tally, name)
             work.counts[key, "blocks"] += len(received)
             work.counts[key, "windows"] += len(work.windows[key])

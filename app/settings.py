@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     overlap: float = Field(0.5, description="Share of a window that the next one repeats")
     max_held: int = Field(8, ge=0, description="Blocks that wait for a missing one before it is given up")
     baseline_windows: int = Field(120, ge=32, description="Healthy windows a new point learns from")
-    keep_waveforms_h: float = Field(24.0, gt=0.0, description="Hours that waveforms are kept, alarms' ones for ever")
+    keep_waveforms_h: float = Field(6.0, gt=0.0, description="Hours that waveforms are kept, alarms' ones for ever")
 
     alarm_raise_after: int = Field(3, description="Windows in a row above the threshold that raise an alarm")
     alarm_clear_after: int = Field(10, description="Windows in a row well below it that clear the alarm")

@@ -55,13 +55,16 @@ class Tally:
     late : int
         Blocks that came after their place had been passed; stored, but in no window.
     gaps : int
-        Times a block was missing, or the clock stepped, so that windows began anew.
+        Times a block was missing, so that windows began anew.
+    steps : int
+        Times the clock stepped back inside a sequence. (A step forward is a pause, as of sensors that send bursts.)
     restarts : int
         Times the sequence began anew.
     """
 
     late: int = 0
     gaps: int = 0
+    steps: int = 0
     restarts: int = 0
 
 
@@ -69,9 +72,9 @@ class Windower:
     """The windows of one measuring point.
 
     Blocks follow each other where the sequence counts up by one and the start lies within half a block of the end of
-    the one before. A block from further ahead waits until the missing ones arrive, or until `max_held` wait: then the
-    missing ones are given up and windows begin anew. A block from behind is late, unless it starts after everything
-    seen, which is a sensor that restarted its count.
+    the one before; after a pause or a step of the clock, windows begin anew. A block from further ahead waits until the
+    missing ones arrive, or until `max_held` wait: then the missing ones are given up. A block from behind is late,
+    unless it starts after everything seen, which is a sensor that restarted its count.
 
     Parameters
     ----------
@@ -140,8 +143,9 @@ class Windower:
 
     def _take(self, block: Block) -> list[Window]:
         samples = block.physical()
-        if self._tail is not None and abs(block.start_ns - self._end_ns) > (block.end_ns - block.start_ns) // 2:
-            self.tally.gaps += 1
+        half_ns = (block.end_ns - block.start_ns) // 2
+        if self._tail is not None and abs(block.start_ns - self._end_ns) > half_ns:
+            self.tally.steps += block.start_ns < self._end_ns
             self._tail = None
         kept = 0 if self._tail is None else self._tail.shape[1]
         if self._tail is not None and kept:

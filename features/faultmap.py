@@ -72,9 +72,11 @@ def _around(lines: NDArray[np.floating], position: NDArray[np.float64]) -> NDArr
     """Largest line within the slip of each fractional bin position; at least the bins on both sides."""
     reach = np.maximum(0.5, SLIP * position)
     first = np.maximum(np.rint(position - reach).astype(int), 1)
-    last = np.rint(position + reach).astype(int)
-    columns = [
-        lines[..., a : b + 1].max(axis=-1) if b < lines.shape[-1] else np.zeros(lines.shape[:-1])
-        for a, b in zip(first, last, strict=True)
-    ]
-    return np.stack(columns, axis=-1)
+    after = np.rint(position + reach).astype(int) + 1
+    inside = after < lines.shape[-1]
+    # Every second stretch of reduceat runs from the first bin of a line to its last; those between are dropped.
+    bounds = np.stack([first, after], axis=-1)[inside].ravel()
+    out = np.zeros((*lines.shape[:-1], position.size), dtype=lines.dtype)
+    if bounds.size:
+        out[..., inside] = np.maximum.reduceat(lines, bounds, axis=-1)[..., ::2]
+    return out

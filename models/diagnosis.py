@@ -137,10 +137,15 @@ def learn_diagnosis(
     keras.utils.set_random_seed(seed)
     model = _network(keras)
     split = len(maps) * 4 // 5
-    report = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, **_: progress(epoch + 1))
+
+    def report(epoch: int, logs: object) -> None:
+        del logs
+        progress(epoch + 1)
+
     schedule = keras.optimizers.schedules.CosineDecay(2e-3, epochs * -(-split // _BATCH))
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=report)
     model.compile(optimizer=keras.optimizers.Adam(schedule), loss=keras.losses.SparseCategoricalCrossentropy())
-    model.fit(maps[:split], kinds[:split], epochs=epochs, batch_size=_BATCH, verbose=0, callbacks=[report])
+    model.fit(maps[:split], kinds[:split], epochs=epochs, batch_size=_BATCH, verbose=0, callbacks=[callback])
     probabilities = np.asarray(model.predict(maps[split:], batch_size=1024, verbose=0))
     right = probabilities[np.arange(len(kinds) - split), kinds[split:]]
     validation = {

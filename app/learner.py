@@ -1,0 +1,162 @@
+"""The learner: trains baselines of points that have collected their healthy start, in a process of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy import Engine
+
+from app.logs import log
+from app.schema import alarms, windows
+from app.settings import Settings
+from app.store import (
+    PointRow,
+    StaleError,
+    change_state,
+    features_from_blob,
+    open_store,
+    point_rows,
+    reading,
+    set_champion,
+    writing,
+)
+from features.contract import FULL
+from features.errors import RacewayError
+
+__all__ = ["learn_point", "relearn", "run_learner", "train_diagnosis", "waiting_points"]
+
+_POLL_S = 1.0
+_SEED = 20261123
+# Simulated windows the diagnosis network learns from, and how often it sees each.
+DIAGNOSIS_WINDOWS, DIAGNOSIS_EPOCHS = 40_000, 20
+
+
+def waiting_points(engine: Engine) -> list[PointRow]:
+    """Points that have their healthy windows and wait for a baseline."""
+    with reading(engine) as connection:
+        return [row for row in point_rows(connection) if row.state == "training"]
+
+
+def healthy_start(engine: Engine, row: PointRow, *, n: int) -> NDArray[np.float32]:
+    """Read the features of a point's first windows since it began to learn.
+
+    Returns
+    -------
+    ndarray of float32, shape (windows, features)
+        In time order.
+    """
+    own = (windows.c.point_id == row.id) & (windows.c.id > row.baseline_after) & (windows.c.contract == FULL.hash)
+    query = sa.select(windows.c.features, windows.c.start_ns).where(own).order_by(windows.c.id).limit(n)
+    with reading(engine) as connection:
+        rows = sorted(connection.execute(query), key=lambda found: found.start_ns)
+    return np.stack([features_from_blob(found.features) for found in rows]) if rows else np.empty((0, 0), np.float32)
+
+
+def learn_point(engine: Engine, settings: Settings, row: PointRow, *, now_ns: int) -> PointRow:
+    """Learn the baseline of one point, write its bundle and let the point be watched.
+
+    A point whose windows cannot be learned from becomes ``failed``, with the reason.
+    """
+    from edge.convert import to_tflite
+    from models.autoencoder import learn_baseline, write_baseline
+
+    try:
+        features = healthy_start(engine, row, n=settings.baseline_windows)
+        baseline = learn_baseline(features, convert=to_tflite, seed=_SEED)
+        bundle_id = f"baseline-{row.id.replace('/', '-')}-{_stamp(now_ns)}"
+        provenance = {"point": row.id, "rate_hz": row.rate_hz, "windows": len(features), "unit": row.unit}
+        write_baseline(
+            settings.bundles, baseline, bundle_id=bundle_id, contract=FULL.hash, seed=_SEED, provenance=provenance
+        )
+    except RacewayError as error:
+        log("error", "baseline failed", point=row.id, error=str(error))
+        return _changed(engine, row, state="failed", failure=str(error))
+    log("info", "baseline learned", point=row.id, bundle=bundle_id, threshold=baseline.threshold)
+    return _changed(engine, row, state="watching", bundle=bundle_id, contract=FULL.hash, failure=None)
+
+
+def _changed(engine: Engine, row: PointRow, **values: object) -> PointRow:
+    """Change a point's state over whatever ingest wrote of it meanwhile."""
+    while True:
+        try:
+            with writing(engine) as connection:
+                current = next(found for found in point_rows(connection) if found.id == row.id)
+                return change_state(connection, current, **values)
+        except StaleError:
+            continue
+
+
+def relearn(engine: Engine, point_id: str, *, now_ns: int) -> PointRow:
+    """Let a point learn anew from the windows that come from now on; its alarm is cleared, its rate may change.
+
+    Raises
+    ------
+    RacewayError
+        If there is no such point.
+    """
+    with writing(engine) as connection:
+        row = next((found for found in point_rows(connection) if found.id == point_id), None)
+        if row is None:
+            raise RacewayError(f"no point {point_id!r} is stored; `raceway points list` shows them")
+        last = connection.execute(sa.select(sa.func.max(windows.c.id))).scalar() or 0
+        open_one = (alarms.c.point_id == point_id) & alarms.c.cleared_ns.is_(None)
+        connection.execute(alarms.update().where(open_one).values(cleared_ns=now_ns))
+        fresh = {"rate_hz": None, "unit": None, "channels": (), "windower": None, "alarm": None}
+        return change_state(
+            connection,
+            row,
+            state="learning",
+            bundle=None,
+            baseline_have=0,
+            baseline_after=last,
+            failure=None,
+            score=None,
+            threshold=None,
+            **fresh,
+        )
+
+
+def train_diagnosis(
+    engine: Engine,
+    settings: Settings,
+    *,
+    now_ns: int,
+    n: int = DIAGNOSIS_WINDOWS,
+    epochs: int = DIAGNOSIS_EPOCHS,
+    on_window: Callable[[int], None],
+    on_epoch: Callable[[int], None],
+) -> str:
+    """Learn the fault kinds from simulated machines and let the network serve; gives the bundle's id."""
+    from edge.convert import to_tflite
+    from models.diagnosis import learn_diagnosis, simulated_maps, write_diagnosis
+
+    maps, kinds = simulated_maps(np.random.default_rng(_SEED), n=n, progress=on_window)
+    diagnosis = learn_diagnosis(maps, kinds, convert=to_tflite, seed=_SEED, epochs=epochs, progress=on_epoch)
+    bundle_id = f"diagnosis-{_stamp(now_ns)}"
+    write_diagnosis(settings.bundles, diagnosis, bundle_id=bundle_id, seed=_SEED, n=n)
+    with writing(engine) as connection:
+        set_champion(connection, "diagnosis", bundle_id, now_ns=now_ns)
+    log("info", "diagnosis learned", bundle=bundle_id, **diagnosis.validation)
+    return bundle_id
+
+
+def _stamp(now_ns: int) -> str:
+    return datetime.fromtimestamp(now_ns / 1e9, UTC).strftime("%Y%m%dT%H%M%S%f")
+
+
+def run_learner(settings: Settings, *, stopped: threading.Event) -> None:
+    """Learn baselines as points become ready, until the event is set."""
+    engine = open_store(settings.database, migrate=True)
+    log("info", "learner started")
+    while not stopped.is_set():
+        for row in waiting_points(engine):
+            if not stopped.is_set():
+                learn_point(engine, settings, row, now_ns=time.time_ns())
+        stopped.wait(_POLL_S)
+    log("info", "learner stopped")

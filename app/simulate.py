@@ -107,7 +107,8 @@ class SimulatedPoint:
 
 
 def _quantised(accel_g: NDArray[np.float32]) -> NDArray[np.int16]:
-    return np.clip(np.rint(accel_g / _SCALE), -32768, 32767).astype(np.int16)
+    codes: NDArray[np.int16] = np.clip(np.rint(accel_g / _SCALE), -32768, 32767).astype(np.int16)
+    return codes
 
 
 # The first fault begins at once, so that whoever starts the plant sees one grow; the others follow.

@@ -1,0 +1,149 @@
+"""Subcommands that train and measure."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.commands.context import data_root, progress_bar, settings_of
+
+__all__ = ["bench", "evaluate", "train"]
+
+_SEED = 20261123
+
+
+def _report(figures: dict[str, Any], *, as_json: bool, output: Path | None) -> None:
+    text = json.dumps(figures, indent=1)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n", encoding="utf-8")
+    if as_json:
+        click.echo(text)
+        return
+    for name, value in figures.items():
+        click.echo(f"{name:32} {value:.4g}" if isinstance(value, float) else f"{name:32} {value}")
+
+
+def _quiet_tensorflow() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@click.group()
+def train() -> None:
+    """Train now what the learner else trains when it is needed (needs the extra `train`)."""
+
+
+@train.command("baselines")
+@click.pass_context
+def train_baselines(ctx: click.Context) -> None:
+    """Train every point that has its healthy windows and waits for its baseline."""
+    _quiet_tensorflow()
+    from app.learner import learn_point, waiting_points
+    from app.store import open_store
+
+    settings = settings_of(ctx)
+    engine = open_store(settings.database, migrate=True)
+    waiting = waiting_points(engine)
+    with progress_bar("Learning", len(waiting)) as show:
+        for i, row in enumerate(waiting):
+            learned = learn_point(engine, settings, row, now_ns=time.time_ns())
+            show(i + 1)
+            if learned.state == "failed":
+                raise click.ClickException(f"{row.id}: {learned.failure}")
+    click.echo(f"{len(waiting)} baselines learned")
+
+
+@train.command("diagnosis")
+@click.option("--windows", "n", type=click.IntRange(1000), help="Simulated windows to learn from.  [default: 40000]")
+@click.option("--epochs", type=click.IntRange(1), help="How often each is seen.  [default: 20]")
+@click.pass_context
+def train_diagnosis(ctx: click.Context, n: int | None, epochs: int | None) -> None:
+    """Train the network that names the kind of a bearing fault, on simulated machines, and let it serve."""
+    _quiet_tensorflow()
+    from app.learner import DIAGNOSIS_EPOCHS, DIAGNOSIS_WINDOWS, train_diagnosis
+    from app.store import open_store
+
+    settings = settings_of(ctx)
+    engine = open_store(settings.database, migrate=True)
+    n, epochs = n or DIAGNOSIS_WINDOWS, epochs or DIAGNOSIS_EPOCHS
+    with progress_bar("Simulating", n) as on_window, progress_bar("Learning  ", epochs) as on_epoch:
+        bundle = train_diagnosis(
+            engine, settings, now_ns=time.time_ns(), n=n, epochs=epochs, on_window=on_window, on_epoch=on_epoch
+        )
+    click.echo(f"bundle {bundle} serves")
+
+
+@click.group()
+def evaluate() -> None:
+    """Measure the models on public data (RACEWAY_DATA says where it lies)."""
+
+
+@evaluate.command("cwru-anomaly")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
+@click.option("--seed", default=_SEED, show_default=True)
+@click.pass_context
+def evaluate_cwru_anomaly(ctx: click.Context, as_json: bool, output: Path | None, seed: int) -> None:
+    """Autoencoder learned on healthy CWRU records of loads 0-2, tested on load 3 and on every fault."""
+    settings_of(ctx)
+    _quiet_tensorflow()
+    from edge.convert import to_tflite
+    from models.evaluation import cwru_anomaly
+
+    with progress_bar("Evaluating", 100) as show:
+        figures = cwru_anomaly(
+            data_root() / "cwru", convert=to_tflite, seed=seed, progress=lambda done, total: show(100 * done // total)
+        )
+    _report(figures, as_json=as_json, output=output)
+
+
+@evaluate.command("cwru-kind")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
+@click.pass_context
+def evaluate_cwru_kind(ctx: click.Context, as_json: bool, output: Path | None) -> None:
+    """Fault kinds of the CWRU records as named by the serving network, which learned on simulated machines."""
+    from app.store import bundle_of, open_store, reading
+    from features.errors import ArtifactError
+    from features.faultmap import MAP_HASH
+    from models.bundle import load_bundle
+    from models.evaluation import cwru_kind
+    from models.serving import Diagnoser
+
+    settings = settings_of(ctx)
+    with reading(open_store(settings.database, migrate=True)) as connection:
+        serving = bundle_of(connection, "diagnosis")
+    if serving is None:
+        raise ArtifactError("no diagnosis network serves yet; run `raceway train diagnosis`")
+    diagnoser = Diagnoser(load_bundle(settings.bundles / serving), contract=MAP_HASH)
+    with progress_bar("Evaluating", 100) as show:
+        figures = cwru_kind(data_root() / "cwru", diagnoser, progress=lambda done, total: show(100 * done // total))
+    _report(figures, as_json=as_json, output=output)
+
+
+@click.group()
+def bench() -> None:
+    """Measure speed, as ratios within one run."""
+
+
+@bench.command("ingest")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
+@click.option(
+    "--blocks", "n_blocks", default=20_000, show_default=True, type=click.IntRange(1000), help="In each phase."
+)
+@click.pass_context
+def bench_ingest(ctx: click.Context, as_json: bool, output: Path | None, n_blocks: int) -> None:
+    """Blocks a second through Mosquitto into committed verdicts, beside a subscriber that only acknowledges."""
+    settings_of(ctx)
+    _quiet_tensorflow()
+    from app.bench import bench_ingest
+
+    with progress_bar("Measuring", 100) as show:
+        figures = bench_ingest(n_blocks=n_blocks, progress=show)
+    _report(figures, as_json=as_json, output=output)

@@ -1,0 +1,171 @@
+"""Everything on one machine: starts the services in order, restarts what ends, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from app.broker import choose_broker, free_port, port_is_free, start_broker
+from app.console.launch import console_command
+from app.mqtt import broker_of, protocol_of
+from app.process import spawn, stop
+from app.settings import Settings
+from app.store import bundle_of, open_store, point_rows, reading
+from features.errors import RacewayError
+
+__all__ = ["SupervisorError", "run_all"]
+
+_POLL_S = 0.5
+_REPORT_S = 2.0
+_LONGEST_PAUSE_S = 30.0
+_STEADY_S = 60.0
+
+Say = Callable[[str], None]
+
+
+class SupervisorError(RacewayError):
+    """Raceway cannot start here: a port is taken, or another one runs."""
+
+
+@dataclass
+class _Service:
+    """A child that is kept running, or (`once`) run to its end."""
+
+    name: str
+    command: list[str]
+    once: bool = False
+    process: subprocess.Popen[bytes] | None = None
+    started_s: float = 0.0
+    pause_s: float = 1.0
+
+
+def run_all(settings: Settings, *, machines: int, stopped: threading.Event, say: Say) -> None:
+    """Run broker, ingest, learner, console and, with machines, the simulated plant, until the event is set.
+
+    Raises
+    ------
+    SupervisorError
+        If a port is taken or another Raceway uses the data folder.
+    BrokerError, StoreError
+        If broker or store cannot be used.
+    """
+    with _alone(settings):
+        if not port_is_free(settings.console_host, settings.console_port):
+            raise SupervisorError(
+                f"port {settings.console_port} for the console is in use; end what uses it or set --console-port"
+            )
+        children: list[subprocess.Popen[bytes]] = []
+        try:
+            settings = _with_broker(settings, children, say)
+            engine = open_store(settings.database, migrate=True)
+            with reading(engine) as connection:
+                untaught = bundle_of(connection, "diagnosis") is None
+            services = _services(settings, machines=machines, untaught=untaught)
+            for service in services:
+                _start(service, settings, children)
+            say(f"Console:  http://{settings.console_host}:{settings.console_port}")
+            say(f"Data:     {settings.data_dir} (logs in {settings.data_dir / 'logs'})")
+            say("Ctrl-C ends everything; what was measured stays.")
+            report = _Report(say)
+            while not stopped.wait(_POLL_S):
+                for service in services:
+                    _tend(service, settings, children, say)
+                with reading(engine) as connection:
+                    report.update([(row.name, row.state) for row in point_rows(connection)])
+        finally:
+            say("Ending ...")
+            stop(children)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Hold the data folder's lock, which the system frees however we end."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SupervisorError(
+                f"another Raceway runs on {settings.data_dir}; end it or give another --data-dir"
+            ) from None
+        yield
+
+
+def _with_broker(settings: Settings, children: list[subprocess.Popen[bytes]], say: Say) -> Settings:
+    """Start the embedded broker, or check the configured one; give settings that name it."""
+    if settings.broker_url:
+        broker = broker_of(settings)
+        say(f"Broker:   {broker} ({protocol_of(broker).name})")
+        return settings
+    kind = choose_broker(settings.embedded_broker)
+    port = settings.embedded_port or free_port()
+    if not port_is_free("127.0.0.1", port):
+        raise SupervisorError(
+            f"port {port} for the embedded broker is in use; if a broker runs there, give it as --broker "
+            f"mqtt://127.0.0.1:{port}; else set --embedded-port (0 takes a free one)"
+        )
+    log = settings.data_dir / "logs" / "broker.log"
+    children.append(start_broker(kind, settings.data_dir / "broker", port=port, log=log))
+    say(f"Broker:   mqtt://127.0.0.1:{port} ({kind})")
+    return settings.model_copy(update={"embedded_port": port})
+
+
+def _services(settings: Settings, *, machines: int, untaught: bool) -> list[_Service]:
+    raceway = [sys.executable, "-m", "app.cli"]
+    services = [
+        _Service("ingest", [*raceway, "ingest"]),
+        _Service("learner", [*raceway, "learn"]),
+        _Service("console", console_command(settings)),
+    ]
+    if machines:
+        services.append(_Service("simulate", [*raceway, "simulate", "--machines", str(machines)]))
+    if untaught:
+        services.append(_Service("diagnosis", [*raceway, "train", "diagnosis"], once=True))
+    return services
+
+
+def _start(service: _Service, settings: Settings, children: list[subprocess.Popen[bytes]]) -> None:
+    log = settings.data_dir / "logs" / f"{service.name}.log"
+    service.process = spawn(service.command, environment=settings.environment(), log=log)
+    service.started_s = time.monotonic()
+    children.append(service.process)
+
+
+def _tend(service: _Service, settings: Settings, children: list[subprocess.Popen[bytes]], say: Say) -> None:
+    """Start a service again that ended, after a pause that grows while it keeps ending."""
+    process = service.process
+    if process is None or process.poll() is None or (service.once and process.returncode == 0):
+        return
+    lived_s = time.monotonic() - service.started_s
+    if lived_s > _STEADY_S:
+        service.pause_s = 1.0
+    if lived_s < service.pause_s:
+        return
+    log = settings.data_dir / "logs" / f"{service.name}.log"
+    say(f"{service.name} ended with code {process.returncode}; it is started again (see {log})")
+    service.pause_s = min(2.0 * service.pause_s, _LONGEST_PAUSE_S)
+    children.remove(process)
+    _start(service, settings, children)
+
+
+class _Report:
+    """Says how far commissioning is, when it changes."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._said = ""
+
+    def update(self, states: list[tuple[str, str]]) -> None:
+        if not states:
+            return
+        counts = {state: sum(found == state for _, found in states) for _, state in states}
+        line = f"Points:   {len(states)} ({', '.join(f'{n} {state}' for state, n in sorted(counts.items()))})"
+        if line != self._said:
+            self._said = line
+            self._say(line)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.datasets.packs import open_pack
+from models.datasets.packs import one_of, open_pack
 
 __all__ = ["NAMES", "Turbofans", "turbofans"]
 
@@ -49,8 +49,9 @@ def turbofans(folder: Path, name: str) -> Turbofans:
     Raises
     ------
     RecordingError
-        If the pack is missing or damaged.
+        If the subset is unknown, or its pack missing or damaged.
     """
+    one_of(name, NAMES, what="C-MAPSS subset")
     pack = open_pack(folder / f"{name}.npz", keys=("train", "test", "rul", "scale", "columns"))
     scale = float(pack["scale"])
     columns = tuple(pack["columns"].tolist())

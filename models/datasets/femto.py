@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.datasets.packs import open_pack
+from models.datasets.packs import one_of, open_pack
 
 __all__ = ["NAMES", "RunToFailure", "run_to_failure"]
 
@@ -43,8 +43,9 @@ def run_to_failure(folder: Path, name: str) -> RunToFailure:
     Raises
     ------
     RecordingError
-        If the pack is missing or damaged.
+        If the bearing is unknown, or its pack missing or damaged.
     """
+    one_of(name, NAMES, what="FEMTO bearing")
     keys = ("acc_milli_g", "scale", "snapshot", "snapshots_total", "snapshot_period_s", "fs", "rpm", "load_n")
     pack = open_pack(folder / f"{name}.npz", keys=keys)
     accel = (pack["acc_milli_g"] * float(pack["scale"])).astype(np.float32)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.datasets.packs import open_pack
+from models.datasets.packs import one_of, open_pack
 
 __all__ = ["LOADS", "STATES", "GearboxRecord", "gearbox_record"]
 
@@ -41,6 +41,8 @@ def gearbox_record(folder: Path, *, state: str, load_percent: int) -> GearboxRec
     RecordingError
         If there is no such record, or it is damaged.
     """
+    one_of(state, STATES, what="gearbox state")
+    one_of(str(load_percent), tuple(map(str, LOADS)), what="gearbox load in percent")
     pack = open_pack(folder / f"{state}_load{load_percent:02d}.npz", keys=("signal", "scale"))
     samples = (pack["signal"] * pack["scale"]).astype(np.float32)
     return GearboxRecord(state, load_percent, np.ascontiguousarray(samples.T))

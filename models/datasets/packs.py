@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from features.errors import RecordingError
 
-__all__ = ["open_pack"]
+__all__ = ["one_of", "open_pack"]
 
 
 def open_pack(path: Path, *, keys: tuple[str, ...]) -> dict[str, NDArray[Any]]:
@@ -27,5 +28,18 @@ def open_pack(path: Path, *, keys: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {key: stored[key] for key in keys}
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RecordingError(f"{path.name} cannot be read ({error}); fetch the pack again") from error
+
+
+def one_of(given: str, wanted: tuple[str, ...], *, what: str) -> str:
+    """Give `given` back if it is one of `wanted`.
+
+    Raises
+    ------
+    RecordingError
+        If it is not; a misspelt name is no missing data folder.
+    """
+    if given not in wanted:
+        raise RecordingError(f"no {what} {given!r}; one of {', '.join(wanted)} is wanted")
+    return given

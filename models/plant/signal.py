@@ -39,7 +39,7 @@ class MachineSignal:
     """
 
     def __init__(self, machine: Machine, *, rate_hz: float, rng: np.random.Generator) -> None:
-        if not rate_hz > 0.0:
+        if not (np.isfinite(rate_hz) and rate_hz > 0.0):
             raise ParameterError(f"a machine was asked for samples at {rate_hz} Hz; a positive rate is wanted")
         self._machine = machine
         self._rate_hz = rate_hz
@@ -67,7 +67,14 @@ class MachineSignal:
         -------
         ndarray of float32, shape (1, n)
             Acceleration in g.
+
+        Raises
+        ------
+        ParameterError
+            If no sample is wanted.
         """
+        if n < 1:
+            raise ParameterError(f"a machine was asked for {n} samples; at least 1 is wanted")
         phase = self._turned(n, condition.shaft_hz)
         machine = self._machine
         rolling = machine.rolling_g * np.sqrt(0.3 + 0.7 * condition.load)
@@ -135,7 +142,7 @@ class MachineSignal:
         angles = self._next_impact + np.concatenate([[0.0], np.cumsum(steps)])
         inside = angles <= phase[-1]
         self._next_impact = float(angles[~inside][0])
-        return np.asarray(angles[inside & (angles >= phase[0])])
+        return np.asarray(angles[inside])
 
     def _weights(self, angles: Samples, condition: Condition) -> Samples:
         """Strength of each strike: where the spall stands relative to the load zone, and chance."""

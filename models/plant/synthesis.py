@@ -31,7 +31,7 @@ class LabelledWindows:
     kind : ndarray of int, shape (n,)
         Index into ``KINDS``.
     severity, shaft_hz : ndarray of float64, shape (n,)
-        Severity 0 to 1; true mean shaft speed in Hz.
+        Severity of the bearing fault, 0 to 1 and 0 for ``normal``; true mean shaft speed in Hz.
     bearings : tuple of Bearing
     rate_hz : float
     """
@@ -70,11 +70,12 @@ def labelled_windows(rng: np.random.Generator, *, n: int, n_samples: int, rate_h
     for i in range(n):
         machine = random_machine(rng)
         fault = KINDS[kind[i]]
-        severity[i] = np.exp(rng.uniform(np.log(0.08), 0.0))
+        drawn = float(np.exp(rng.uniform(np.log(0.08), 0.0)))
         shaft_hz[i] = machine.shaft_hz * rng.uniform(0.8, 1.2)
+        severity[i] = 0.0 if fault == "normal" else drawn
         if fault == "normal":
             fault = str(rng.choice(_OTHER_FAULTS))
-        condition = Condition(shaft_hz[i], load=float(rng.uniform(0.2, 1.2)), fault=fault, severity=severity[i])
+        condition = Condition(shaft_hz[i], load=float(rng.uniform(0.2, 1.2)), fault=fault, severity=drawn)
         signal = MachineSignal(machine, rate_hz=rate_hz, rng=rng)
         samples[i] = signal.block(_SETTLE + n_samples, condition)[0, _SETTLE:]
         bearings.append(machine.bearing)

@@ -30,12 +30,12 @@ class Recording:
         One of ``features.window.UNITS``.
     channels : tuple of str
     shaft_hz : float or None
-        Shaft speed in Hz where the file states it.
+        Shaft speed in Hz where it is known.
 
     Raises
     ------
     RecordingError
-        If samples, rate or unit are not those of a recording.
+        If samples, rate, unit or speed are not those of a recording.
     """
 
     name: str
@@ -46,8 +46,8 @@ class Recording:
     shaft_hz: float | None = None
 
     def __post_init__(self) -> None:
-        if self.samples.ndim != 2 or self.samples.shape[0] != len(self.channels) or self.samples.shape[1] < 2:
-            shape = self.samples.shape
+        shape = self.samples.shape
+        if len(shape) != 2 or shape[0] != len(self.channels) or shape[0] < 1 or shape[1] < 2:
             raise RecordingError(
                 f"{self.name} has samples of shape {shape} for {len(self.channels)} channels; no signal"
             )
@@ -55,6 +55,8 @@ class Recording:
             raise RecordingError(f"{self.name} has NaN or infinite samples; repair or cut the recording")
         if not (math.isfinite(self.rate_hz) and self.rate_hz > 0.0):
             raise RecordingError(f"{self.name} has a sampling rate of {self.rate_hz} Hz; give a positive one")
+        if self.shaft_hz is not None and not (math.isfinite(self.shaft_hz) and self.shaft_hz > 0.0):
+            raise RecordingError(f"{self.name} has a shaft speed of {self.shaft_hz} Hz; give a positive one")
         if self.unit not in UNITS:
             raise RecordingError(f"{self.name} has the unit {self.unit!r}; give one of {', '.join(UNITS)}")
 

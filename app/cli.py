@@ -29,6 +29,12 @@ _COMMANDS = {
 }
 
 
+class _Refused(click.ClickException):
+    """A refusal, as one sentence and exit code 2."""
+
+    exit_code = 2
+
+
 class _Raceway(click.Group):
     """A group that imports a subcommand when it is called, and turns refusals into one sentence and exit code 2."""
 
@@ -54,9 +60,7 @@ class _Raceway(click.Group):
         try:
             return super().invoke(ctx)
         except RacewayError as error:
-            refused = click.ClickException(str(error))
-            refused.exit_code = 2
-            raise refused from error
+            raise _Refused(str(error)) from error
 
 
 @click.group(cls=_Raceway, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -65,7 +69,7 @@ class _Raceway(click.Group):
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="Least severe event shown.")
 @click.version_option(package_name="raceway", prog_name="raceway")
 @click.pass_context
-def _raceway(ctx: click.Context, **flags: Any) -> None:
+def _raceway(ctx: click.Context, /, **flags: Any) -> None:
     """Raceway: predictive maintenance for rotating machines.
 
     Start with `raceway up`: it brings a console to life on http://127.0.0.1:8501 with a simulated plant, one machine of

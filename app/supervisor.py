@@ -22,7 +22,6 @@ from features.errors import RacewayError
 __all__ = ["SupervisorError", "run_all"]
 
 _POLL_S = 0.5
-_REPORT_S = 2.0
 _LONGEST_PAUSE_S = 30.0
 _STEADY_S = 60.0
 

@@ -17,7 +17,7 @@ __all__ = ["console", "ingest", "learn", "up"]
 @click.option("--console-port", type=int, help="Port of the console.  [default: 8501]")
 @click.option("--embedded-port", type=int, help="Port of the embedded broker; 0: a free one.  [default: 1883]")
 @click.pass_context
-def up(ctx: click.Context, simulate: bool, machines: int, **flags: Any) -> None:
+def up(ctx: click.Context, /, simulate: bool, machines: int, **flags: Any) -> None:
     """Start everything on this machine: broker, ingest, learner, console and a simulated plant.
 
     Ends all of it on Ctrl-C. What was measured stays in the data folder and is there at the next start.
@@ -50,7 +50,7 @@ def learn(ctx: click.Context) -> None:
 @click.option("--console-port", type=int, help="Port to listen on.  [default: 8501]")
 @click.option("--console-host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.pass_context
-def console(ctx: click.Context, **flags: Any) -> None:
+def console(ctx: click.Context, /, **flags: Any) -> None:
     """Start the operators' console in the browser (needs the extra `console`)."""
     from app.console.launch import console_command
     from app.process import spawn, stop

@@ -21,7 +21,7 @@ __all__ = ["points", "replay", "simulate"]
 @click.option("--faults-at-once", is_flag=True, help="Do not wait until every point is watched.")
 @click.option("--seed", default=1, show_default=True, help="Of the plant and its noise.")
 @click.pass_context
-def simulate(ctx: click.Context, **options: Any) -> None:
+def simulate(ctx: click.Context, /, **options: Any) -> None:
     """Publish the vibration of a simulated plant: faults that grow, are repaired, and come again.
 
     The faults begin once every point has learned its baseline and is watched.
@@ -44,7 +44,7 @@ def simulate(ctx: click.Context, **options: Any) -> None:
 @click.option("--block", "block_samples", default=4096, show_default=True, help="Samples in each block.")
 @click.option("--loop", is_flag=True, help="Begin again after the last recording, until Ctrl-C.")
 @click.pass_context
-def replay(ctx: click.Context, recordings: tuple[Path, ...], point: str, **options: Any) -> None:
+def replay(ctx: click.Context, /, recordings: tuple[Path, ...], point: str, **options: Any) -> None:
     """Publish recordings, one after the other, as if they were live from one measuring point."""
     from app.mqtt import broker_of
     from app.publisher import Publisher
@@ -103,7 +103,7 @@ def points_list(ctx: click.Context) -> None:
 @points.command("relearn")
 @click.argument("point")
 @click.pass_context
-def points_relearn(ctx: click.Context, point: str) -> None:
+def points_relearn(ctx: click.Context, /, point: str) -> None:
     """Let POINT (site/asset/point) learn anew, after a repair or a change of its sampling rate."""
     from app.learner import relearn
     from app.store import open_store

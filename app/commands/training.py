@@ -62,7 +62,7 @@ def train_baselines(ctx: click.Context) -> None:
 @click.option("--windows", "n", type=click.IntRange(1000), help="Simulated windows to learn from.  [default: 40000]")
 @click.option("--epochs", type=click.IntRange(1), help="How often each is seen.  [default: 20]")
 @click.pass_context
-def train_diagnosis(ctx: click.Context, n: int | None, epochs: int | None) -> None:
+def train_diagnosis(ctx: click.Context, /, n: int | None, epochs: int | None) -> None:
     """Train the network that names the kind of a bearing fault, on simulated machines, and let it serve."""
     _quiet_tensorflow()
     from app.learner import DIAGNOSIS_EPOCHS, DIAGNOSIS_WINDOWS, train_diagnosis
@@ -88,7 +88,7 @@ def evaluate() -> None:
 @click.option("--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
 @click.option("--seed", default=_SEED, show_default=True)
 @click.pass_context
-def evaluate_cwru_anomaly(ctx: click.Context, as_json: bool, output: Path | None, seed: int) -> None:
+def evaluate_cwru_anomaly(ctx: click.Context, /, as_json: bool, output: Path | None, seed: int) -> None:
     """Autoencoder learned on healthy CWRU records of loads 0-2, tested on load 3 and on every fault."""
     settings_of(ctx)
     _quiet_tensorflow()
@@ -106,7 +106,7 @@ def evaluate_cwru_anomaly(ctx: click.Context, as_json: bool, output: Path | None
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
 @click.pass_context
-def evaluate_cwru_kind(ctx: click.Context, as_json: bool, output: Path | None) -> None:
+def evaluate_cwru_kind(ctx: click.Context, /, as_json: bool, output: Path | None) -> None:
     """Fault kinds of the CWRU records as named by the serving network, which learned on simulated machines."""
     from app.store import bundle_of, open_store, reading
     from features.errors import ArtifactError
@@ -138,7 +138,7 @@ def bench() -> None:
     "--blocks", "n_blocks", default=20_000, show_default=True, type=click.IntRange(1000), help="In each phase."
 )
 @click.pass_context
-def bench_ingest(ctx: click.Context, as_json: bool, output: Path | None, n_blocks: int) -> None:
+def bench_ingest(ctx: click.Context, /, as_json: bool, output: Path | None, n_blocks: int) -> None:
     """Blocks a second through Mosquitto into committed verdicts, beside a subscriber that only acknowledges."""
     settings_of(ctx)
     _quiet_tensorflow()

@@ -1,0 +1,142 @@
+"""The charts of the console; colours that stay apart for colour-blind eyes, zoom that survives a refresh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from app.console.decimate import decimated
+from app.console.queries import AlarmRow, Trend
+from features.bearing import Bearing
+from features.envelope import envelope_spectrum
+from features.spectral import amplitude_spectrum
+
+__all__ = [
+    "BLUE",
+    "RED",
+    "envelope_chart",
+    "probability_chart",
+    "spark_line",
+    "spectrum_chart",
+    "trend_chart",
+    "wave_chart",
+]
+
+# Okabe and Ito's palette.
+BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#7F7F7F"
+_MARKERS = {"BPFO": RED, "BPFI": PURPLE, "BSF": GREEN, "FTF": ORANGE}
+_POINTS = 1200
+_HARMONICS = 3
+
+
+def _figure(*, key: str, height: int, x: str, y: str) -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 10, "r": 10, "t": 24, "b": 10},
+        xaxis_title=x,
+        yaxis_title=y,
+        # The same revision keeps the reader's zoom when the data are renewed.
+        uirevision=key,
+        legend={"orientation": "h", "y": 1.12, "x": 0.0},
+        hovermode="x unified",
+    )
+    return figure
+
+
+def _times(start_ns: NDArray[np.int64]) -> NDArray[np.datetime64]:
+    return start_ns.astype("datetime64[ns]").astype("datetime64[ms]")
+
+
+def spark_line(trend: Trend, *, most: int = 60) -> list[float]:
+    """Score over threshold of the latest windows, thinned, for a small line."""
+    ratio = trend.score / trend.threshold
+    known = np.isfinite(ratio)
+    _, y = decimated(np.flatnonzero(known), ratio[known], most=most)
+    return [round(float(value), 3) for value in y]
+
+
+def trend_chart(trend: Trend, alarms: Sequence[AlarmRow], *, key: str) -> go.Figure:
+    """Score of each window with the threshold; alarms shaded."""
+    figure = _figure(key=key, height=300, x="time (UTC)", y="anomaly score")
+    known = np.isfinite(trend.score)
+    times = _times(trend.start_ns[known])
+    x, y = decimated(times, trend.score[known], most=_POINTS)
+    figure.add_scatter(x=x, y=y, name="score", mode="lines", line={"color": BLUE, "width": 1.5})
+    x, y = decimated(times, trend.threshold[known], most=40)
+    figure.add_scatter(x=x, y=y, name="threshold", mode="lines", line={"color": RED, "dash": "dash", "width": 1.5})
+    if times.size:
+        for alarm in alarms:
+            end_ns = alarm.cleared_ns if alarm.cleared_ns is not None else int(trend.start_ns[-1])
+            if end_ns >= trend.start_ns[known][0]:
+                span = _times(np.array([max(alarm.raised_ns, int(trend.start_ns[known][0])), end_ns]))
+                figure.add_vrect(x0=str(span[0]), x1=str(span[1]), fillcolor=RED, opacity=0.12, line_width=0)
+    # A healthy score is a fraction of a failing one: on a logarithmic axis both can be read.
+    figure.update_yaxes(type="log")
+    return figure
+
+
+def wave_chart(x: NDArray[np.float32], rate_hz: float, *, unit: str, key: str) -> go.Figure:
+    """Waveform of one window."""
+    figure = _figure(key=key, height=260, x="time in the window (s)", y=f"acceleration ({unit})")
+    times, values = decimated(np.arange(x.size) / rate_hz, x, most=_POINTS)
+    figure.add_scatter(x=times, y=values, mode="lines", line={"color": BLUE, "width": 1}, name="waveform")
+    return figure
+
+
+def spectrum_chart(x: NDArray[np.float32], rate_hz: float, *, unit: str, shaft_hz: float | None, key: str) -> go.Figure:
+    """One-sided amplitude spectrum (Hann, peak amplitude) with the shaft speed marked."""
+    figure = _figure(key=key, height=300, x="frequency (Hz)", y=f"amplitude ({unit}, peak)")
+    frequencies, amplitudes = amplitude_spectrum(x, rate_hz)
+    shown, heights = decimated(frequencies, amplitudes, most=_POINTS)
+    figure.add_scatter(x=shown, y=heights, mode="lines", line={"color": BLUE, "width": 1}, name="spectrum")
+    if shaft_hz:
+        figure.add_vline(x=shaft_hz, line={"color": GREY, "dash": "dot", "width": 1}, annotation_text="1x")
+    return figure
+
+
+def envelope_chart(
+    x: NDArray[np.float32], rate_hz: float, *, shaft_hz: float | None, bearing: Bearing | None, key: str
+) -> go.Figure:
+    """Squared-envelope spectrum (whitened) with the bearing's fault frequencies and two harmonics of each."""
+    figure = _figure(key=key, height=320, x="frequency (Hz)", y="modulation depth")
+    frequencies, lines = envelope_spectrum(x, rate_hz)
+    orders = bearing.orders if bearing is not None else None
+    highest = 4.5 * orders.bpfi * shaft_hz if orders is not None and shaft_hz else 500.0
+    inside = (frequencies > 0.0) & (frequencies <= highest)
+    shown, heights = decimated(frequencies[inside], lines[inside], most=_POINTS)
+    figure.add_scatter(x=shown, y=heights, mode="lines", line={"color": BLUE, "width": 1}, name="envelope spectrum")
+    if orders is None or not shaft_hz:
+        return figure
+    top = float(heights.max()) if heights.size else 1.0
+    for name, order in orders.items():
+        marks = [k * order * shaft_hz for k in range(1, _HARMONICS + 1) if k * order * shaft_hz <= highest]
+        figure.add_scatter(
+            x=[v for mark in marks for v in (mark, mark, None)],
+            y=[v for _ in marks for v in (0.0, top, None)],
+            mode="lines",
+            line={"color": _MARKERS[name], "dash": "dot", "width": 1.5},
+            name=f"{name} {order * shaft_hz:.1f} Hz",
+        )
+    return figure
+
+
+def probability_chart(probabilities: dict[str, float], *, names: dict[str, str], key: str) -> go.Figure:
+    """Bars of class probabilities, the largest first."""
+    figure = _figure(key=key, height=200, x="probability", y="")
+    ordered = sorted(probabilities.items(), key=lambda item: item[1])
+    best = ordered[-1][0]
+    figure.add_bar(
+        x=[p for _, p in ordered],
+        y=[names.get(kind, kind) for kind, _ in ordered],
+        orientation="h",
+        marker_color=[RED if kind == best else GREY for kind, _ in ordered],
+        text=[f"{p:.0%}" for _, p in ordered],
+        hoverinfo="skip",
+    )
+    figure.update_xaxes(range=[0.0, 1.08], tickformat=".0%")
+    figure.update_layout(hovermode=False)
+    return figure

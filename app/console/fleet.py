@@ -1,0 +1,89 @@
+"""The first page: every machine with its state, the worst first."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import quote
+
+import streamlit as st
+from sqlalchemy import Engine
+
+from app.console.charts import spark_line
+from app.console.queries import AlarmRow, fleet, trend
+from app.console.words import KINDS, ago, state_of
+from app.settings import Settings
+from app.store import PointRow
+
+__all__ = ["fleet_page"]
+
+_SPARK_WINDOWS = 240
+_SILENT_NS = 60 * 1_000_000_000
+
+
+def fleet_page(engine: Engine, settings: Settings) -> None:
+    """Draw the page; its content renews itself."""
+    st.title("Fleet")
+
+    @st.fragment(run_every=2.0)
+    def content() -> None:
+        rows, active = fleet(engine)
+        if not rows:
+            st.info(
+                "No measuring point has sent anything yet. Start `raceway simulate`, or point a sensor at the broker."
+            )
+            return
+        _summary(rows, active)
+        _table(engine, settings, rows, active)
+
+    content()
+
+
+def _summary(rows: list[PointRow], active: dict[str, AlarmRow]) -> None:
+    learning = sum(row.state in ("learning", "training") for row in rows)
+    now_ns = time.time_ns()
+    silent = sum(row.seen_ns is None or now_ns - row.seen_ns > _SILENT_NS for row in rows)
+    columns = st.columns(4)
+    columns[0].metric("Measuring points", len(rows))
+    columns[1].metric("In alarm", len(active))
+    columns[2].metric("Learning", learning)
+    columns[3].metric("Silent for a minute", silent)
+
+
+def _table(engine: Engine, settings: Settings, rows: list[PointRow], active: dict[str, AlarmRow]) -> None:
+    now_ns = time.time_ns()
+    entries: list[tuple[tuple[bool, float], dict[str, Any]]] = []
+    for row in rows:
+        alarm = active.get(row.id)
+        symbol, word, _ = state_of(row, alarm, wanted=settings.baseline_windows)
+        ratio = row.score / row.threshold if row.score is not None and row.threshold else None
+        entry = {
+            "Machine": f"/?point={quote(row.id, safe='')}#{row.name}",
+            "State": f"{symbol} {word}",
+            "Diagnosis": KINDS.get(alarm.kind or "", "unknown") if alarm else "",
+            "Score / threshold": ratio,
+            "Trend": spark_line(trend(engine, row.id, most=_SPARK_WINDOWS)),
+            "Last seen": ago(row.seen_ns, now_ns=now_ns),
+            "Point": row.id,
+        }
+        # The worst first: alarms, then by how near to the threshold.
+        entries.append(((alarm is None, -(ratio or 0.0)), entry))
+    entries.sort(key=lambda found: found[0])
+    st.dataframe(
+        [entry for _, entry in entries],
+        hide_index=True,
+        height=min(38 + 42 * len(entries), 900),
+        row_height=42,
+        column_config={
+            "Machine": st.column_config.LinkColumn("Machine", display_text=r"#(.*)$", width="medium"),
+            "State": st.column_config.TextColumn(width=150),
+            "Diagnosis": st.column_config.TextColumn(width=150),
+            "Score / threshold": st.column_config.ProgressColumn(
+                min_value=0.0, max_value=2.0, format="%.2f", help="Above 1 a window is abnormal."
+            ),
+            "Trend": st.column_config.LineChartColumn(
+                y_min=0.0, y_max=2.0, width="medium", help="Score over threshold, 0 to 2"
+            ),
+        },
+    )
+    st.caption("Click a machine's name for its trend, spectra and diagnosis.")

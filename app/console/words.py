@@ -1,0 +1,58 @@
+"""How states, fault kinds and times are put into words for operators."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from app.console.queries import AlarmRow
+from app.store import PointRow
+
+__all__ = ["KINDS", "ago", "clock", "kind_text", "state_of"]
+
+KINDS = {
+    "normal": "no bearing fault",
+    "inner": "inner race",
+    "outer": "outer race",
+    "ball": "rolling element",
+    "other": "other than bearing",
+}
+
+
+def kind_text(kind: str | None) -> str:
+    """A fault kind as a diagnosis."""
+    if kind is None:
+        return "kind unknown (bearing or speed not known, or no diagnosis network serves)"
+    if kind == "other":
+        return "abnormal, but no bearing fault pattern: check balance, alignment, gears, looseness"
+    return f"{KINDS.get(kind, kind)} fault of the bearing"
+
+
+def state_of(row: PointRow, alarm: AlarmRow | None, *, wanted: int) -> tuple[str, str, str]:
+    """Symbol, word and colour of a point's state."""
+    if alarm is not None:
+        return "▲", "Alarm", "red"
+    if row.state == "learning":
+        return "○", f"Learning {min(row.baseline_have, wanted)}/{wanted}", "blue"
+    if row.state == "training":
+        return "○", "Training", "blue"
+    if row.state == "failed":
+        return "✕", "Failed", "gray"
+    if row.score is not None and row.threshold and row.score > row.threshold:
+        return "△", "Above threshold", "orange"
+    return "●", "Healthy", "green"
+
+
+def ago(then_ns: int | None, *, now_ns: int) -> str:
+    """How long ago, in one unit."""
+    if then_ns is None:
+        return "never"
+    seconds = max(0, (now_ns - then_ns) // 1_000_000_000)
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def clock(time_ns: int) -> str:
+    """Time of day in UTC, to the millisecond."""
+    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + " UTC"

@@ -1,4 +1,4 @@
-"""The processes of the ingest bench: a sender, a subscriber that only acknowledges, and ingest that notes its commits."""
+"""The processes of the ingest bench: a sender, a bare subscriber, and an ingest that notes its commits."""
 
 from __future__ import annotations
 

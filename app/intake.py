@@ -96,7 +96,6 @@ class _Known:
     sequence: int
     start_ns: int
     end_ns: int
-    digest: bytes
 
 
 def without_doubles(
@@ -128,32 +127,36 @@ def without_doubles(
         last_ns=max(r.block.end_ns for r in received),
         sequences=[r.block.sequence for r in received],
     )
-    known = [_Known(row.sequence, row.start_ns, row.end_ns, bytes(row.digest)) for row in rows]
+    known = [_Known(row.sequence, row.start_ns, row.end_ns) for row in rows]
+    by_key = {(row.sequence, row.start_ns): bytes(row.digest) for row in rows}
     new: list[Received] = []
     refused: list[Quarantined] = []
     duplicates = 0
     for one in received:
         block = one.block
-        same = [k for k in known if (k.sequence, k.start_ns) == (block.sequence, block.start_ns)]
-        if any(k.digest == one.digest for k in same):
+        same = by_key.get((block.sequence, block.start_ns))
+        if same == one.digest:
             duplicates += 1
-        elif same:
+        elif same is not None:
             refused.append(one.refused("conflict", f"block {block.sequence} is stored with other samples"))
         elif taken := _overlapped(block, known):
             detail = f"block {block.sequence} lies in the time of stored block {taken.sequence}"
             refused.append(one.refused("conflict", detail))
         else:
             new.append(one)
-            known.append(_Known(block.sequence, block.start_ns, block.end_ns, one.digest))
+            known.append(_Known(block.sequence, block.start_ns, block.end_ns))
+            by_key[block.sequence, block.start_ns] = one.digest
     return new, duplicates, refused
 
 
 def _overlapped(block: Block, known: Sequence[_Known]) -> _Known | None:
+    start_ns, end_ns = block.start_ns, block.end_ns
     for other in known:
-        shared = min(block.end_ns, other.end_ns) - max(block.start_ns, other.start_ns)
-        shorter = min(block.end_ns - block.start_ns, other.end_ns - other.start_ns)
         # A sensor whose clock steps back goes on counting: only a count that does not go on is another stream.
-        if 2 * shared > shorter and block.sequence <= other.sequence:
+        if other.sequence < block.sequence:
+            continue
+        shared = min(end_ns, other.end_ns) - max(start_ns, other.start_ns)
+        if 2 * shared > min(end_ns - start_ns, other.end_ns - other.start_ns):
             return other
     return None
 

@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     client_id: str = Field("raceway-ingest", min_length=1, description="MQTT client of ingest; names its session")
     receive_maximum: int = Field(512, ge=1, le=65535, description="Messages in flight to ingest before it acknowledges")
 
-    batch_blocks: int = Field(64, ge=1, le=4096, description="Most blocks in one transaction")
+    batch_blocks: int = Field(128, ge=1, le=4096, description="Most blocks in one transaction")
     window_samples: int = Field(4096, description="Samples of a window; a multiple of 16")
     overlap: float = Field(0.5, description="Share of a window that the next one repeats")
     max_held: int = Field(8, ge=0, description="Blocks that wait for a missing one before it is given up")

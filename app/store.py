@@ -248,7 +248,10 @@ def stored_near(
     overlapping = sa.select(*columns).where(
         blocks.c.point_id == point_id, blocks.c.end_ns > first_ns, blocks.c.start_ns < last_ns
     )
-    numbered = sa.select(*columns).where(blocks.c.point_id == point_id, blocks.c.sequence.in_(sequences))
+    low, high = min(sequences), max(sequences)
+    # Streams count up by one, so their numbers are a short range; a list costs more to compile than to run.
+    near = blocks.c.sequence.between(low, high) if high - low < 10_000 else blocks.c.sequence.in_(sequences)
+    numbered = sa.select(*columns).where(blocks.c.point_id == point_id, near)
     return list(connection.execute(overlapping.union(numbered)))
 
 

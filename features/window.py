@@ -52,7 +52,8 @@ class Window:
         samples = np.asarray(self.samples, dtype=np.float32)
         if samples.ndim != 2 or samples.shape[1] < 2:
             raise ParameterError(f"a window has samples of shape {samples.shape}; (channels, n) with n >= 2 is wanted")
-        if not np.isfinite(samples).all():
+        # One sum is finite only if all samples are; it may overflow where they are, hence the second look.
+        if not math.isfinite(float(samples.sum())) and not np.isfinite(samples).all():
             raise ParameterError("a window has NaN or infinite samples; quarantine them before windowing")
         if not (math.isfinite(self.rate_hz) and self.rate_hz > 0.0):
             raise ParameterError(f"a window has a rate of {self.rate_hz} Hz; a positive one is wanted")

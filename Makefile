@@ -1,0 +1,57 @@
+# Two commands are enough on a fresh machine: `make up` and `make test`.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready-
+LOCKED := --quiet --disable-pip-version-check --require-hashes --no-deps
+
+.PHONY: help up test check bench results clean packages
+
+help:  ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/bin/pip:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is needed; install it or set PYTHON"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# setuptools builds the editable package; it is locked in dev.txt and comes with the venv otherwise.
+$(READY)up: $(VENV)/bin/pip requirements/up.txt pyproject.toml
+	@echo "Installing what Raceway runs on (a few minutes the first time) ..."
+	$(BIN)/pip install $(LOCKED) -r requirements/up.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(READY)dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
+	@echo "Installing what the tests need (a few minutes the first time) ..."
+	$(BIN)/pip install $(LOCKED) -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(READY)up
+
+up: $(READY)up  ## Start everything; the console is on http://127.0.0.1:8501
+	@exec $(BIN)/raceway up
+
+packages:  ## Install the Debian packages the service tests use (as root), or name them
+	@sh tests/packages.sh
+
+check: $(READY)dev  ## Format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: packages check  ## Set everything up; run all checks and tests
+	$(BIN)/pytest
+
+bench: $(READY)dev packages  ## Measure speed into docs/results
+	$(BIN)/raceway bench ingest --output docs/results/ingest.json
+
+results: $(READY)dev  ## Measure the models on public data into docs/results
+	$(BIN)/raceway --data-dir build/results train diagnosis
+	$(BIN)/raceway evaluate cwru-anomaly --output docs/results/cwru-anomaly.json
+	$(BIN)/raceway --data-dir build/results evaluate cwru-kind --output docs/results/cwru-kind.json
+
+clean:  ## Remove the environment and everything built; measured data stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis test-artifacts
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,57 @@
+"""Whatever arrives, the codec answers with a block or a named refusal."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from making import NOW_NS, POINT, block
+from malformed import malformed_payloads
+
+from app.codec import decode_about, decode_block, encode_block
+from app.intake import Arrival, sort_arrivals
+from app.wire import REASONS, Limits
+from features.errors import ProtocolError
+
+
+@given(
+    samples=arrays.arrays(np.int16, arrays.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=40)),
+    sequence=st.integers(0, 2**63 - 1),
+    rate_hz=st.floats(10.0, 1e6),
+)
+def test_every_block_survives_the_wire(samples: np.ndarray, sequence: int, rate_hz: float) -> None:
+    names = tuple(f"c{i}" for i in range(samples.shape[0]))
+    sent = block(samples=samples, channels=names, rate_hz=rate_hz)
+    sent = block(samples=samples, channels=names, rate_hz=rate_hz, start_ns=NOW_NS)
+    got = decode_block(encode_block(sent), point=POINT)
+    np.testing.assert_array_equal(got.samples, samples)
+    assert (got.rate_hz, got.channels, got.start_ns) == (rate_hz, names, NOW_NS)
+    assert sequence >= 0
+
+
+@settings(max_examples=500)
+@given(payload=malformed_payloads)
+def test_a_malformed_payload_is_refused_with_a_known_reason(payload: bytes) -> None:
+    topic = POINT.topic("waveform")
+    intake = sort_arrivals([Arrival(topic, payload, NOW_NS)], limits=Limits())
+    assert not intake.received
+    assert intake.refused[0].reason in REASONS
+    assert intake.refused[0].payload == payload
+
+
+@settings(max_examples=300)
+@given(payload=malformed_payloads)
+def test_a_description_is_read_or_refused(payload: bytes) -> None:
+    try:
+        about = decode_about(payload, point=POINT)
+    except ProtocolError as error:
+        assert error.reason in REASONS
+    else:
+        assert about.point == POINT
+
+
+@given(topic=st.text(max_size=80) | st.none())
+def test_any_topic_is_sorted(topic: str | None) -> None:
+    intake = sort_arrivals([Arrival(topic, b"", NOW_NS)], limits=Limits())
+    assert len(intake.refused) == 1

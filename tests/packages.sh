@@ -1,0 +1,14 @@
+#!/bin/sh
+# The service tests run a real Mosquitto and a real Chromium; as root they are installed, else named.
+set -eu
+missing=""
+for pair in mosquitto:mosquitto chromium:chromium chromedriver:chromium-driver; do
+    PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "Installing$missing ..."
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+else
+    echo "Not installed:$missing. Tests that need them are skipped; install the Debian packages to run them."
+fi

@@ -49,7 +49,7 @@ malformed_payloads: st.SearchStrategy[bytes] = st.one_of(
     st.binary(max_size=200),
     st.integers(0, len(_good) - 1).map(lambda cut: _good[:cut]),
     st.binary(min_size=1, max_size=20).map(lambda more: _good + more),
-    _anything.map(lambda value: cbor2.dumps(value)),
+    _anything.map(cbor2.dumps),
     st.text(max_size=60).map(str.encode),
     st.sampled_from(sorted(_WRONG)).flatmap(_mutated),
 )

@@ -9,10 +9,9 @@ from hypothesis.extra import numpy as arrays
 from making import NOW_NS, POINT, block
 from malformed import malformed_payloads
 
-from app.codec import decode_about, decode_block, encode_block
+from app.codec import decode_block, encode_block
 from app.intake import Arrival, sort_arrivals
 from app.wire import REASONS, Limits
-from features.errors import ProtocolError
 
 
 @given(
@@ -22,12 +21,10 @@ from features.errors import ProtocolError
 )
 def test_every_block_survives_the_wire(samples: np.ndarray, sequence: int, rate_hz: float) -> None:
     names = tuple(f"c{i}" for i in range(samples.shape[0]))
-    sent = block(samples=samples, channels=names, rate_hz=rate_hz)
-    sent = block(samples=samples, channels=names, rate_hz=rate_hz, start_ns=NOW_NS)
+    sent = block(sequence, samples=samples, channels=names, rate_hz=rate_hz, start_ns=NOW_NS, seed=0)
     got = decode_block(encode_block(sent), point=POINT)
     np.testing.assert_array_equal(got.samples, samples)
-    assert (got.rate_hz, got.channels, got.start_ns) == (rate_hz, names, NOW_NS)
-    assert sequence >= 0
+    assert (got.sequence, got.rate_hz, got.channels, got.start_ns) == (sequence, rate_hz, names, NOW_NS)
 
 
 @settings(max_examples=500)
@@ -43,12 +40,10 @@ def test_a_malformed_payload_is_refused_with_a_known_reason(payload: bytes) -> N
 @settings(max_examples=300)
 @given(payload=malformed_payloads)
 def test_a_description_is_read_or_refused(payload: bytes) -> None:
-    try:
-        about = decode_about(payload, point=POINT)
-    except ProtocolError as error:
-        assert error.reason in REASONS
-    else:
-        assert about.point == POINT
+    intake = sort_arrivals([Arrival(POINT.topic("about"), payload, NOW_NS)], limits=Limits())
+    assert len(intake.abouts) + len(intake.refused) == 1
+    assert all(about.point == POINT for about in intake.abouts)
+    assert all(refused.reason in REASONS for refused in intake.refused)
 
 
 @given(topic=st.text(max_size=80) | st.none())

@@ -1,0 +1,50 @@
+"""Pages as a real browser shows them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1400,2200",
+)
+_PATIENCE_S = 60
+
+
+def screenshot(address: str, path: Path, *, until: str) -> str:
+    """Load a page, wait until it shows a text, save its picture, and give all text that it shows."""
+    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not browser or not driver:
+        pytest.skip("chromium and chromedriver are not installed; `make packages` installs them as root")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for flag in _FLAGS:
+        options.add_argument(flag)
+    chrome = webdriver.Chrome(options=options, service=Service(driver))
+    try:
+        chrome.get(address)
+        body = WebDriverWait(chrome, _PATIENCE_S)
+        body.until(lambda page: until in page.find_element(By.TAG_NAME, "body").text)
+        # The charts follow the text; the waveform's axis title is drawn last on the machine page.
+        if "point=" in address:
+            body.until(lambda page: len(page.find_elements(By.CSS_SELECTOR, ".js-plotly-plot .main-svg")) >= 8)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        chrome.save_screenshot(str(path))
+        return chrome.find_element(By.TAG_NAME, "body").text
+    finally:
+        chrome.quit()

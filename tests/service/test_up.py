@@ -1,0 +1,105 @@
+"""`raceway up` as a new user starts it: it comes to life, keeps its history, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.broker import free_port
+from app.console.queries import point_counts
+from app.settings import Settings, load_settings
+from app.store import open_store, point_rows, reading
+
+pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
+
+
+def _start(settings: Settings) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "app.cli", "up", "--machines", "6"]
+    environment = {**os.environ, **settings.environment()}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def _wait(done: Callable[[], Any], *, seconds: float) -> Any:
+    deadline, pause = time.monotonic() + seconds, threading.Event()
+    while time.monotonic() < deadline:
+        if found := done():
+            return found
+        pause.wait(0.2)
+    return None
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as reply:
+            return bool(reply.status == 200)
+    except OSError:
+        return False
+
+
+def _alive(folder: Path) -> list[str]:
+    """Command lines of processes that name the data folder in their environment."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if str(folder).encode() in environ.read_bytes():
+                found.append((environ.parent / "cmdline").read_text().replace("\x00", " "))
+        except OSError:
+            continue
+    return [line for line in found if "pytest" not in line]
+
+
+def test_it_lives_ends_without_a_trace_and_remembers(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path / "plant", console_port=free_port(), embedded_port=free_port())
+    stored = 0
+    for _ in range(2):
+        up = _start(settings)
+        try:
+            assert _wait(lambda: _answers(settings.console_port), seconds=60)
+            before, stored = stored, _wait(partial(_more_blocks, settings, than=stored + 30), seconds=60)
+            assert stored >= before + 30
+        finally:
+            up.send_signal(signal.SIGINT)
+            output, _ = up.communicate(timeout=60)
+        assert "Console:" in output
+        assert up.returncode == 0
+        assert _alive(tmp_path) == []
+    with reading(open_store(settings.database)) as connection:
+        assert len(point_rows(connection)) == 6
+
+
+def _more_blocks(settings: Settings, *, than: int) -> int | None:
+    stored = sum(counts.get("blocks", 0) for counts in point_counts(open_store(settings.database)).values())
+    return stored if stored >= than else None
+
+
+def test_a_taken_port_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = load_settings(data_dir=tmp_path / "plant", console_port=taken.getsockname()[1], embedded_port=0)
+        up = _start(settings)
+        output, _ = up.communicate(timeout=60)
+    assert up.returncode == 2
+    assert f"port {settings.console_port} for the console is in use" in output
+    assert "Traceback" not in output
+
+
+def test_it_dies_with_its_children_when_killed(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path / "plant", console_port=free_port(), embedded_port=free_port())
+    up = _start(settings)
+    assert _wait(lambda: _answers(settings.console_port), seconds=60)
+    up.kill()
+    up.wait()
+    assert _wait(lambda: _alive(tmp_path) == [], seconds=20)

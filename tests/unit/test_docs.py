@@ -1,0 +1,66 @@
+"""What the documents say is what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from app.cli import _COMMANDS
+from app.codec import decode_about, decode_block
+from app.wire import REASONS, parse_topic
+from features.contract import FULL
+
+_ROOT = Path(__file__).parents[2]
+_DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/DESIGN.md", "docs/PROTOCOL.md"]
+
+
+def _text(name: str) -> str:
+    return (_ROOT / name).read_text(encoding="utf-8")
+
+
+def _fenced(name: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", _text(name), flags=re.DOTALL)
+
+
+def test_the_readme_snippet_makes_an_admissible_block() -> None:
+    (snippet,) = _fenced("README.md", "python")
+    made: dict[str, object] = {}
+    exec(compile(snippet, "README.md", "exec"), made)  # noqa: S102  # our own document
+    point, leaf = parse_topic(str(made["topic"]))
+    assert leaf == "waveform"
+    block = decode_block(bytes(made["payload"]), point=point)  # type: ignore[call-overload]
+    assert block.n_samples == 4096
+    assert block.physical().std() == pytest.approx(1.0, rel=0.1)
+
+
+def test_the_protocol_examples_are_accepted() -> None:
+    waveform, about = _fenced("docs/PROTOCOL.md", "json")
+    point, _ = parse_topic("raceway/v1/a/b/c/waveform")
+    assert decode_block(waveform.strip().encode(), point=point).samples.tolist() == [[12, -5, 40, 7]]
+    assert decode_about(about.strip().encode(), point=point).name == json.loads(about)["name"]
+
+
+def test_the_table_of_reasons_is_the_codes() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", _text("docs/PROTOCOL.md"), flags=re.MULTILINE))
+    assert {reason: rows.get(reason) for reason in REASONS} == REASONS
+
+
+@pytest.mark.parametrize("name", _DOCUMENTS)
+def test_commands_and_targets_exist(name: str) -> None:
+    text = _text(name)
+    targets = set(re.findall(r"^([a-z]+):", _text("Makefile"), flags=re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)`", text)) <= targets
+    assert set(re.findall(r"`raceway ([a-z]+)", text)) <= set(_COMMANDS)
+
+
+@pytest.mark.parametrize("name", _DOCUMENTS)
+def test_named_files_exist(name: str) -> None:
+    for path in re.findall(r"`((?:app|docs|edge|features|models|tests|requirements)/[\w/.-]*)`", _text(name)):
+        assert (_ROOT / path).exists(), path
+
+
+def test_the_number_of_features_is_counted() -> None:
+    assert f"- {len(FULL.features)} features" in _text("CHANGELOG.md")

@@ -23,10 +23,10 @@ from app.settings import Settings, load_settings
 from app.store import open_store, point_rows, reading
 from features.errors import RacewayError
 
-__all__ = ["N_SAMPLES", "RATE_HZ", "bench_ingest", "payloads"]
+__all__ = ["N_POINTS", "N_SAMPLES", "RATE_HZ", "bench_ingest", "payloads"]
 
 N_SAMPLES, RATE_HZ = 4096, 12_800.0
-_POINTS = 4
+N_POINTS = 4
 _PACED_SHARE = 0.6
 _PATIENCE_S = 300.0
 _SEED = 1
@@ -43,7 +43,7 @@ def payloads(n: int, *, start_ns: int, first_sequence: int = 0) -> list[tuple[st
     firsts = rng.integers(0, noise.size - N_SAMPLES, n)
     out = []
     for i in range(n):
-        step, which = divmod(i, _POINTS)
+        step, which = divmod(i, N_POINTS)
         block = Block(
             point=PointId("bench", "machine", f"point-{which}"),
             sequence=first_sequence + step,
@@ -117,7 +117,7 @@ def _commission(settings: Settings) -> None:
     from app.learner import learn_point
 
     engine = open_store(settings.database, migrate=True)
-    n = _POINTS * (settings.baseline_windows // 2 + 4)
+    n = N_POINTS * (settings.baseline_windows // 2 + 4)
     start_ns = time.time_ns() - 3_600_000_000_000
     arrivals = [Arrival(topic, payload, time.time_ns()) for topic, payload in payloads(n, start_ns=start_ns)]
     pipeline = Pipeline(engine, settings)

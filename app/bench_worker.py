@@ -13,33 +13,34 @@ import numpy as np
 import paho.mqtt.client as paho
 from numpy.typing import NDArray
 
-from app.bench import payloads
-from app.codec import decode_block
+from app.bench import N_POINTS, payloads
 from app.ingest import Ingest
 from app.mqtt import broker_of, connect, make_client, protocol_of
 from app.publisher import Publisher
 from app.settings import Settings, load_settings
 from app.store import open_store
-from app.wire import ROOT, parse_topic
+from app.wire import ROOT
 
 __all__ = ["main"]
 
 
 class _Notes:
-    """When each block was received, by its place among those sent."""
+    """When each block was received; a topic's blocks come in the order in which they were sent."""
 
-    def __init__(self, n: int, first_sequence: int, folder: Path) -> None:
+    def __init__(self, n: int, folder: Path) -> None:
         self._times: NDArray[np.int64] = np.zeros(n, dtype=np.int64)
-        self._first = first_sequence
+        self._seen: dict[str, int] = {}
         self._folder = folder
         self._left = n
         self.done = threading.Event()
 
-    def note(self, sequence: int, point: str, now_ns: int) -> None:
-        place = 4 * (sequence - self._first) + int(point.rsplit("-", 1)[1])
-        if self._times[place] == 0:
-            self._left -= 1
-        self._times[place] = now_ns
+    def note(self, topic: str, now_ns: int) -> None:
+        if not topic.endswith("/waveform"):
+            return
+        step = self._seen.get(topic, 0)
+        self._seen[topic] = step + 1
+        self._times[N_POINTS * step + int(topic.split("/")[4].rsplit("-", 1)[1])] = now_ns
+        self._left -= 1
         if self._left == 0:
             self.done.set()
 
@@ -69,15 +70,12 @@ def _send(settings: Settings, options: argparse.Namespace) -> None:
 
 def _bare(settings: Settings, options: argparse.Namespace) -> None:
     """Acknowledge and note the arrival; nothing is decoded, blocks are told apart by their order on each topic."""
-    notes = _Notes(options.blocks, options.first, options.folder)
-    seen: dict[str, int] = {}
+    notes = _Notes(options.blocks, options.folder)
 
     def on_message(client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         del userdata
         client.ack(message.mid, message.qos)
-        topic = message.topic
-        seen[topic] = seen.get(topic, -1) + 1
-        notes.note(options.first + seen[topic], topic.rsplit("/", 2)[1], time.time_ns())
+        notes.note(message.topic, time.time_ns())
 
     broker = broker_of(settings)
     client = make_client(broker, client_id="bench-bare", protocol=protocol_of(broker), manual_ack=True)
@@ -107,15 +105,11 @@ class _Noted(Ingest):
         now_ns = time.time_ns()
         super()._acknowledge(client, batch)
         for delivery in batch:
-            topic = delivery.arrival.topic
-            if topic.endswith("/waveform"):
-                point, _ = parse_topic(topic)
-                block = decode_block(delivery.arrival.payload, point=point)
-                self._notes.note(block.sequence, block.point.point, now_ns)
+            self._notes.note(delivery.arrival.topic, now_ns)
 
 
 def _ingest(settings: Settings, options: argparse.Namespace) -> None:
-    notes = _Notes(options.blocks, options.first, options.folder)
+    notes = _Notes(options.blocks, options.folder)
     ingest = _Noted(settings, notes, options.folder / "ready")
 
     def end() -> None:

@@ -1,0 +1,110 @@
+"""The store: its form, its rows, and what happens when two processes write."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from making import NOW_NS
+
+from app.schema import counters, metadata, quarantine
+from app.settings import Settings
+from app.store import (
+    PointRow,
+    Quarantined,
+    StaleError,
+    StoreError,
+    bundle_of,
+    change_state,
+    count,
+    open_store,
+    point_rows,
+    quarantine_payloads,
+    reading,
+    save_point,
+    set_champion,
+    writing,
+)
+from features.bearing import bearing_named
+
+_ROW = PointRow(id="a/b/c", name="Pump", bearing=bearing_named("6205-2RS"), channels=("x", "y"), alarm={"above": 2})
+
+
+@pytest.fixture
+def engine(settings: Settings) -> sa.Engine:
+    return open_store(settings.database, migrate=True)
+
+
+def test_migrations_make_the_tables_of_the_schema(engine: sa.Engine) -> None:
+    with reading(engine) as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    assert differences == []
+
+
+def test_opening_again_keeps_what_is_stored(engine: sa.Engine, settings: Settings) -> None:
+    with writing(engine) as connection:
+        save_point(connection, _ROW, new=True)
+    with reading(open_store(settings.database, migrate=True)) as connection:
+        assert point_rows(connection) == [_ROW]
+
+
+def test_a_store_without_tables_or_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no such table"):
+        open_store(f"sqlite:///{tmp_path / 'empty.db'}")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be used"):
+        open_store(f"sqlite:///{tmp_path / 'file' / 'x.db'}", migrate=True)
+
+
+def test_a_row_changed_by_another_process_is_not_overwritten(engine: sa.Engine) -> None:
+    with writing(engine) as connection:
+        save_point(connection, _ROW, new=True)
+        changed = change_state(connection, _ROW, state="training")
+    assert changed.revision == 1
+    with pytest.raises(StaleError, match="changed by another process"), writing(engine) as connection:
+        save_point(connection, _ROW.changed(score=1.0))
+    with reading(engine) as connection:
+        assert point_rows(connection) == [changed]
+
+
+def test_an_error_undoes_the_transaction(engine: sa.Engine) -> None:
+    def fail_half_way() -> None:
+        with writing(engine) as connection:
+            save_point(connection, _ROW, new=True)
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        fail_half_way()
+    with reading(engine) as connection:
+        assert point_rows(connection) == []
+
+
+def test_counters_add_up(engine: sa.Engine) -> None:
+    for _ in range(3):
+        with writing(engine) as connection:
+            count(connection, {("a/b/c", "blocks"): 2, ("", "refused rate"): 1})
+    with reading(engine) as connection:
+        rows = {(row.point_id, row.name): row.value for row in connection.execute(sa.select(counters))}
+    assert rows == {("a/b/c", "blocks"): 6, ("", "refused rate"): 3}
+
+
+def test_a_long_payload_is_kept_by_head_size_and_digest(engine: sa.Engine) -> None:
+    payload = bytes(range(256)) * 10
+    with writing(engine) as connection:
+        quarantine_payloads(connection, [Quarantined(NOW_NS, "t", "oversized", "d", payload)], keep_bytes=100)
+    with reading(engine) as connection:
+        row = connection.execute(sa.select(quarantine)).one()
+    assert (bytes(row.payload), row.size, row.complete) == (payload[:100], 2560, False)
+    assert row.sha256 == hashlib.sha256(payload).hexdigest()
+
+
+def test_one_bundle_serves_a_role(engine: sa.Engine) -> None:
+    with writing(engine) as connection:
+        assert bundle_of(connection, "diagnosis") is None
+        set_champion(connection, "diagnosis", "first", now_ns=1)
+        set_champion(connection, "diagnosis", "second", now_ns=2)
+        assert bundle_of(connection, "diagnosis") == "second"

@@ -122,7 +122,7 @@ def _commission(settings: Settings) -> None:
     arrivals = [Arrival(topic, payload, time.time_ns()) for topic, payload in payloads(n, start_ns=start_ns)]
     pipeline = Pipeline(engine, settings)
     for first in range(0, n, 64):
-        pipeline.process(arrivals[first : first + 64], now_ns=time.time_ns())
+        pipeline.process(pipeline.prepare(arrivals[first : first + 64]), now_ns=time.time_ns())
     with reading(engine) as connection:
         rows = point_rows(connection)
     for row in rows:

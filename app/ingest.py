@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 from sqlalchemy import Engine
 
-from app.intake import Arrival
+from app.intake import Arrival, Intake
 from app.logs import log
 from app.mqtt import Broker, BrokerError, broker_of, connect, make_client, protocol_of
 from app.pipeline import Outcome, Pipeline
@@ -44,7 +45,8 @@ class _Delivery:
 class Ingest:
     """Takes batches from one broker into one store until it is told to stop.
 
-    The network thread only queues; the thread that calls `run` decodes, computes, commits, acknowledges and publishes.
+    The network thread only queues, a second one decodes ahead; the thread that calls `run` computes, commits,
+    acknowledges and publishes.
 
     Parameters
     ----------
@@ -84,11 +86,15 @@ class Ingest:
         client = self._connected(broker, protocol)
         log("info", "ingest started", broker=str(broker), protocol=protocol.name, store=self._engine.dialect.name)
         try:
-            while not self._stopped.is_set():
-                batch = self._batch()
-                if batch:
-                    self._take(client, batch)
-                self._thin()
+            # The next batch is decoded while this one is computed and committed: much of that leaves a core free.
+            with ThreadPoolExecutor(max_workers=1) as ahead:
+                coming = ahead.submit(self._prepared)
+                while not self._stopped.is_set():
+                    batch, intake = coming.result()
+                    coming = ahead.submit(self._prepared)
+                    if batch:
+                        self._take(client, batch, intake)
+                    self._thin()
         finally:
             client.disconnect()
             client.loop_stop()
@@ -154,8 +160,12 @@ class Ingest:
                 break
         return batch
 
-    def _take(self, client: paho.Client, batch: Sequence[_Delivery]) -> None:
-        outcome = self._committed(batch)
+    def _prepared(self) -> tuple[list[_Delivery], Intake]:
+        batch = self._batch()
+        return batch, self._pipeline.prepare([delivery.arrival for delivery in batch])
+
+    def _take(self, client: paho.Client, batch: Sequence[_Delivery], intake: Intake) -> None:
+        outcome = self._committed(intake)
         if outcome is None:
             return
         self._acknowledge(client, batch)
@@ -172,15 +182,15 @@ class Ingest:
             refused=outcome.refused,
         )
 
-    def _committed(self, batch: Sequence[_Delivery]) -> Outcome | None:
+    def _committed(self, intake: Intake) -> Outcome | None:
         """Commit a batch, as often as it takes; None where we are stopped before the store takes it."""
         retry_s = 0.5
         while True:
             try:
-                return self._pipeline.process([d.arrival for d in batch], now_ns=self._clock_ns())
+                return self._pipeline.process(intake, now_ns=self._clock_ns())
             except (sa.exc.SQLAlchemyError, OSError) as error:
                 cause = getattr(error, "orig", None) or error
-                log("error", "store does not take the batch", error=str(cause), retry_s=retry_s, messages=len(batch))
+                log("error", "store does not take the batch", error=str(cause), retry_s=retry_s)
             if self._stopped.wait(retry_s):
                 # Not acknowledged: the broker keeps the messages and delivers them again.
                 return None

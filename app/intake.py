@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from sqlalchemy import Connection
 
 from app.codec import decode_about, decode_block
@@ -14,7 +15,7 @@ from app.store import PointRow, Quarantined, stored_near
 from app.wire import About, Block, Limits, parse_topic
 from features.errors import ProtocolError
 
-__all__ = ["Arrival", "Intake", "Received", "digest_of", "shape_conflict", "sort_arrivals", "without_doubles"]
+__all__ = ["Arrival", "Intake", "Received", "shape_conflict", "sort_arrivals", "without_doubles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,12 @@ class Arrival:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Received:
-    """A decoded block with the message it came in."""
+    """A decoded block with the message it came in, and what the store needs of its samples."""
 
     block: Block
     arrival: Arrival
     digest: bytes
+    waveform: bytes
 
     def refused(self, reason: str, detail: str) -> Quarantined:
         """Set the message aside."""
@@ -48,12 +50,7 @@ class Intake:
     refused: list[Quarantined] = field(default_factory=list)
 
 
-def digest_of(block: Block) -> bytes:
-    """Sixteen bytes that tell a redelivery from another block under the same key."""
-    return hashlib.blake2b(block.samples.tobytes(), digest_size=16).digest()
-
-
-def sort_arrivals(arrivals: Iterable[Arrival], *, limits: Limits) -> Intake:
+def sort_arrivals(arrivals: Iterable[Arrival], *, limits: Limits, compress: Callable[[bytes], bytes]) -> Intake:
     """Decode messages; what is not admissible is set aside with its reason, never raised.
 
     Parameters
@@ -61,18 +58,20 @@ def sort_arrivals(arrivals: Iterable[Arrival], *, limits: Limits) -> Intake:
     arrivals : iterable of Arrival
         In order of arrival.
     limits : Limits
+    compress : callable
+        Of a waveform, for the store.
     """
     intake = Intake()
     for arrival in arrivals:
         try:
-            _sort(arrival, intake, limits)
+            _sort(arrival, intake, limits, compress)
         except ProtocolError as error:
             topic = arrival.topic if arrival.topic is not None else "(not UTF-8)"
             intake.refused.append(Quarantined(arrival.arrived_ns, topic, error.reason, str(error), arrival.payload))
     return intake
 
 
-def _sort(arrival: Arrival, intake: Intake, limits: Limits) -> None:
+def _sort(arrival: Arrival, intake: Intake, limits: Limits, compress: Callable[[bytes], bytes]) -> None:
     if arrival.topic is None:
         raise ProtocolError("name", "the topic is no UTF-8")
     point, leaf = parse_topic(arrival.topic)
@@ -86,7 +85,10 @@ def _sort(arrival: Arrival, intake: Intake, limits: Limits) -> None:
     elif leaf == "waveform":
         block = decode_block(arrival.payload, point=point)
         limits.check(block, now_ns=arrival.arrived_ns)
-        intake.received[str(point)].append(Received(block, arrival, digest_of(block)))
+        # As on the wire, interleaved; the digest tells a redelivery from another block under the same key.
+        data = np.ascontiguousarray(block.samples.T).tobytes()
+        digest = hashlib.blake2b(data, digest_size=16).digest()
+        intake.received[str(point)].append(Received(block, arrival, digest, compress(data)))
     else:
         raise ProtocolError("topic", f"topic ends in {leaf[:80]!r}; waveform or about is wanted")
 

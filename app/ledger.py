@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection
 
 from app.intake import Received
@@ -19,7 +18,7 @@ __all__ = ["block_row", "window_row", "write_alarms"]
 _RMS = FULL.index("rms")
 
 
-def block_row(received: Received, compress: Callable[[bytes], bytes]) -> dict[str, Any]:
+def block_row(received: Received) -> dict[str, Any]:
     """Row of a block; its samples interleaved as on the wire, compressed."""
     block = received.block
     return {
@@ -37,7 +36,7 @@ def block_row(received: Received, compress: Callable[[bytes], bytes]) -> dict[st
         "load": block.load,
         "temperature_c": block.temperature_c,
         "digest": received.digest,
-        "waveform": compress(np.ascontiguousarray(block.samples.T).tobytes()),
+        "waveform": received.waveform,
     }
 
 

@@ -20,6 +20,7 @@ from app.schema import blocks, windows
 from app.settings import Settings
 from app.store import (
     PointRow,
+    Quarantined,
     StaleError,
     bundle_of,
     change_state,
@@ -75,6 +76,7 @@ class _Work:
 
     intake: Intake
     now_ns: int
+    refused: list[Quarantined]
     new: dict[str, list[Received]] = field(default_factory=dict)
     windows: dict[str, list[Window]] = field(default_factory=lambda: defaultdict(list))
     verdicts: dict[str, list[Verdict]] = field(default_factory=dict)
@@ -103,12 +105,17 @@ class Pipeline:
         self._diagnoser: Diagnoser | None = None
         self._reporter = Reporter(baseline_windows=settings.baseline_windows)
 
-    def process(self, arrivals: Sequence[Arrival], *, now_ns: int) -> Outcome:
-        """Take messages in, up to the commit; after it, and only after it, they may be acknowledged.
+    def prepare(self, arrivals: Sequence[Arrival]) -> Intake:
+        """Decode messages; touches no state, so it may run beside `process` (but not beside itself)."""
+        return sort_arrivals(arrivals, limits=self._limits, compress=self._compress)
+
+    def process(self, intake: Intake, *, now_ns: int) -> Outcome:
+        """Take prepared messages in, up to the commit; after it, and only after it, they may be acknowledged.
 
         Parameters
         ----------
-        arrivals : sequence of Arrival
+        intake : Intake
+            From `prepare`; not changed, so that it can be given again.
         now_ns : int
             Clock of the service.
 
@@ -123,16 +130,16 @@ class Pipeline:
         """
         while True:
             try:
-                return self._process(arrivals, now_ns)
+                return self._process(intake, now_ns)
             except BaseException as error:
                 # The running state is ahead of the store: what was stored last is what counts.
                 self._watches.clear()
                 if not isinstance(error, StaleError):
                     raise
 
-    def _process(self, arrivals: Sequence[Arrival], now_ns: int) -> Outcome:
+    def _process(self, intake: Intake, now_ns: int) -> Outcome:
         self._refresh()
-        work = _Work(sort_arrivals(arrivals, limits=self._limits), now_ns)
+        work = _Work(intake, now_ns, refused=list(intake.refused))
         for about in work.intake.abouts:
             self._describe(about, work)
         self._select(work)
@@ -201,7 +208,7 @@ class Pipeline:
                 for one in received:
                     conflict = shape_conflict(one.block, watch.row)
                     if conflict is not None:
-                        work.intake.refused.append(one.refused("rate_changed", conflict))
+                        work.refused.append(one.refused("rate_changed", conflict))
                         continue
                     if watch.row.rate_hz is None:
                         block = one.block
@@ -212,7 +219,7 @@ class Pipeline:
                     new, duplicates, refused = without_doubles(connection, key, fitting)
                     work.new[key] = new
                     work.counts[key, "duplicates"] += duplicates
-                    work.intake.refused += refused
+                    work.refused += refused
 
     def _cut(self, work: _Work) -> None:
         for key, received in work.new.items():
@@ -239,7 +246,7 @@ class Pipeline:
     def _write(self, connection: Connection, work: _Work) -> None:
         for key in sorted(work.touched):
             self._write_point(connection, self._watches[key], work)
-        rows = [block_row(one, self._compress) for received in work.new.values() for one in received]
+        rows = [block_row(one) for received in work.new.values() for one in received]
         if rows:
             connection.execute(blocks.insert(), rows)
         judged = [window_row(key, v) for key, verdicts in work.verdicts.items() for v in verdicts]
@@ -247,8 +254,8 @@ class Pipeline:
             connection.execute(windows.insert(), judged)
         for key in work.verdicts:
             write_alarms(connection, key, work.verdicts[key], work.changes[key], active=self._watches[key].alarm.active)
-        quarantine_payloads(connection, work.intake.refused, keep_bytes=_KEPT_BYTES)
-        for refused in work.intake.refused:
+        quarantine_payloads(connection, work.refused, keep_bytes=_KEPT_BYTES)
+        for refused in work.refused:
             work.counts["", f"refused {refused.reason}"] += 1
         count(connection, {key: change for key, change in work.counts.items() if change})
 
@@ -275,9 +282,9 @@ class Pipeline:
             stored=sum(len(received) for received in work.new.values()),
             duplicates=sum(n for (_, name), n in work.counts.items() if name == "duplicates"),
             windows=sum(len(verdicts) for verdicts in work.verdicts.values()),
-            refused=len(work.intake.refused),
+            refused=len(work.refused),
         )
-        for refused in work.intake.refused:
+        for refused in work.refused:
             outcome.events.append(("message refused", refusal(refused)))
         for key in sorted(work.touched):
             verdicts, changes = work.verdicts.get(key, []), work.changes.get(key, [])

@@ -31,7 +31,7 @@ def test_every_block_survives_the_wire(samples: np.ndarray, sequence: int, rate_
 @given(payload=malformed_payloads)
 def test_a_malformed_payload_is_refused_with_a_known_reason(payload: bytes) -> None:
     topic = POINT.topic("waveform")
-    intake = sort_arrivals([Arrival(topic, payload, NOW_NS)], limits=Limits())
+    intake = sort_arrivals([Arrival(topic, payload, NOW_NS)], limits=Limits(), compress=bytes)
     assert not intake.received
     assert intake.refused[0].reason in REASONS
     assert intake.refused[0].payload == payload
@@ -40,7 +40,7 @@ def test_a_malformed_payload_is_refused_with_a_known_reason(payload: bytes) -> N
 @settings(max_examples=300)
 @given(payload=malformed_payloads)
 def test_a_description_is_read_or_refused(payload: bytes) -> None:
-    intake = sort_arrivals([Arrival(POINT.topic("about"), payload, NOW_NS)], limits=Limits())
+    intake = sort_arrivals([Arrival(POINT.topic("about"), payload, NOW_NS)], limits=Limits(), compress=bytes)
     assert len(intake.abouts) + len(intake.refused) == 1
     assert all(about.point == POINT for about in intake.abouts)
     assert all(refused.reason in REASONS for refused in intake.refused)
@@ -48,5 +48,5 @@ def test_a_description_is_read_or_refused(payload: bytes) -> None:
 
 @given(topic=st.text(max_size=80) | st.none())
 def test_any_topic_is_sorted(topic: str | None) -> None:
-    intake = sort_arrivals([Arrival(topic, b"", NOW_NS)], limits=Limits())
+    intake = sort_arrivals([Arrival(topic, b"", NOW_NS)], limits=Limits(), compress=bytes)
     assert len(intake.refused) == 1

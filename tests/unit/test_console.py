@@ -43,7 +43,8 @@ def filled(engine: sa.Engine, settings: Settings) -> sa.Engine:
     sent = [block(i, start_ns=now_ns + i * 160_000_000) for i in range(12)]
     bad = [Arrival(POINT.topic("waveform"), b"junk", now_ns), Arrival("raceway/v1/short", b"", now_ns)]
     messages = [about, *(arrival(one, now_ns=now_ns) for one in sent), *bad]
-    Pipeline(engine, settings).process(messages, now_ns=now_ns)
+    pipeline = Pipeline(engine, settings)
+    pipeline.process(pipeline.prepare(messages), now_ns=now_ns)
     with writing(engine) as connection:
         connection.execute(points.update().values(state="watching", score=3.0, threshold=2.0))
         row = {"point_id": str(POINT), "raised_ns": now_ns, "window_start_ns": now_ns, "ratio": 1.5, "kind": "outer"}

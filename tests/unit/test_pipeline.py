@@ -14,7 +14,7 @@ import app.pipeline
 from app.codec import encode_about
 from app.intake import Arrival
 from app.learner import learn_point, relearn, waiting_points
-from app.pipeline import Pipeline
+from app.pipeline import Outcome, Pipeline
 from app.schema import alarms, blocks, quarantine, windows
 from app.settings import Settings
 from app.store import change_state, features_from_blob, open_store, point_rows, reading, writing
@@ -33,6 +33,10 @@ def pipeline(engine: sa.Engine, settings: Settings) -> Pipeline:
     return Pipeline(engine, settings)
 
 
+def _take(pipeline: Pipeline, messages: list[Arrival], *, now_ns: int = NOW_NS) -> Outcome:
+    return pipeline.process(pipeline.prepare(messages), now_ns=now_ns)
+
+
 def _rows(engine: sa.Engine, table: sa.Table) -> list[Any]:
     with reading(engine) as connection:
         return list(connection.execute(sa.select(table).order_by(table.c.id)))
@@ -44,7 +48,7 @@ def _point(engine: sa.Engine) -> Any:
 
 
 def test_blocks_become_the_features_of_the_cut_signal(pipeline: Pipeline, engine: sa.Engine) -> None:
-    outcome = pipeline.process(arrivals(0, 6), now_ns=NOW_NS)
+    outcome = _take(pipeline, arrivals(0, 6), now_ns=NOW_NS)
     assert (outcome.stored, outcome.windows, outcome.refused) == (6, 5, 0)
     signal = np.concatenate([block(i).physical()[0] for i in range(6)])
     cut = np.stack([signal[a : a + 4096] for a in range(0, signal.size - 4095, 2048)])
@@ -54,43 +58,43 @@ def test_blocks_become_the_features_of_the_cut_signal(pipeline: Pipeline, engine
 
 
 def test_a_redelivery_changes_nothing(pipeline: Pipeline, engine: sa.Engine) -> None:
-    pipeline.process(arrivals(0, 6), now_ns=NOW_NS)
+    _take(pipeline, arrivals(0, 6), now_ns=NOW_NS)
     before = _rows(engine, windows)
-    outcome = pipeline.process(arrivals(0, 6), now_ns=NOW_NS)
+    outcome = _take(pipeline, arrivals(0, 6), now_ns=NOW_NS)
     assert (outcome.stored, outcome.duplicates, outcome.windows) == (0, 6, 0)
     assert _rows(engine, windows) == before
 
 
 def test_doubles_within_a_batch_are_stored_once(pipeline: Pipeline, engine: sa.Engine) -> None:
-    outcome = pipeline.process(arrivals(0, 3) + arrivals(0, 3), now_ns=NOW_NS)
+    outcome = _take(pipeline, arrivals(0, 3) + arrivals(0, 3), now_ns=NOW_NS)
     assert (outcome.stored, outcome.duplicates) == (3, 3)
     assert len(_rows(engine, blocks)) == 3
 
 
 def test_a_second_stream_under_one_identity_is_set_aside(pipeline: Pipeline, engine: sa.Engine) -> None:
-    pipeline.process(arrivals(0, 4), now_ns=NOW_NS)
+    _take(pipeline, arrivals(0, 4), now_ns=NOW_NS)
     same_key = arrival(block(2, seed=99))
     same_time = arrival(block(1, start_ns=block(2).start_ns + 1_000, seed=98))
-    outcome = pipeline.process([same_key, same_time], now_ns=NOW_NS)
+    outcome = _take(pipeline, [same_key, same_time], now_ns=NOW_NS)
     assert (outcome.stored, outcome.refused) == (0, 2)
     assert [row.reason for row in _rows(engine, quarantine)] == ["conflict", "conflict"]
 
 
 def test_a_clock_set_back_in_a_stream_that_counts_on_is_accepted(pipeline: Pipeline) -> None:
-    pipeline.process(arrivals(0, 4), now_ns=NOW_NS)
-    outcome = pipeline.process([arrival(block(4, start_ns=NOW_NS + 1_000_000))], now_ns=NOW_NS)
+    _take(pipeline, arrivals(0, 4), now_ns=NOW_NS)
+    outcome = _take(pipeline, [arrival(block(4, start_ns=NOW_NS + 1_000_000))], now_ns=NOW_NS)
     assert (outcome.stored, outcome.refused) == (1, 0)
 
 
 def test_another_rate_is_set_aside_until_the_point_learns_anew(
     pipeline: Pipeline, engine: sa.Engine, settings: Settings
 ) -> None:
-    pipeline.process(arrivals(0, 2), now_ns=NOW_NS)
+    _take(pipeline, arrivals(0, 2), now_ns=NOW_NS)
     other = arrival(block(2, rate_hz=25_600.0, start_ns=NOW_NS + 10**10))
-    assert pipeline.process([other], now_ns=NOW_NS).refused == 1
+    assert _take(pipeline, [other], now_ns=NOW_NS).refused == 1
     assert _rows(engine, quarantine)[0].reason == "rate_changed"
     relearn(engine, str(POINT), now_ns=NOW_NS)
-    assert pipeline.process([other], now_ns=NOW_NS).stored == 1
+    assert _take(pipeline, [other], now_ns=NOW_NS).stored == 1
     assert _point(engine).rate_hz == 25_600.0
     assert settings.baseline_windows > 0
 
@@ -98,7 +102,7 @@ def test_another_rate_is_set_aside_until_the_point_learns_anew(
 def test_a_failed_commit_leaves_nothing_and_can_be_repeated(
     pipeline: Pipeline, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline.process(arrivals(0, 3), now_ns=NOW_NS)
+    _take(pipeline, arrivals(0, 3), now_ns=NOW_NS)
     full = sa.exc.OperationalError("insert", {}, Exception("database or disk is full"))
 
     def fail(*_: object) -> None:
@@ -107,51 +111,51 @@ def test_a_failed_commit_leaves_nothing_and_can_be_repeated(
     with monkeypatch.context() as patch:
         patch.setattr(app.pipeline, "count", fail)
         with pytest.raises(sa.exc.OperationalError, match="disk is full"):
-            pipeline.process(arrivals(3, 3), now_ns=NOW_NS)
+            _take(pipeline, arrivals(3, 3), now_ns=NOW_NS)
     assert len(_rows(engine, blocks)) == 3
-    assert pipeline.process(arrivals(3, 3), now_ns=NOW_NS).stored == 3
+    assert _take(pipeline, arrivals(3, 3), now_ns=NOW_NS).stored == 3
     # Windows across the seam are there: the state went back to the last commit.
     assert [row.start_ns for row in _rows(engine, windows)] == [NOW_NS + i * 160_000_000 for i in range(5)]
 
 
 def test_a_restart_at_any_block_changes_no_window(engine: sa.Engine, settings: Settings) -> None:
     for one in arrivals(0, 9):
-        Pipeline(engine, settings).process([one], now_ns=NOW_NS)
+        _take(Pipeline(engine, settings), [one])
     assert [row.start_ns for row in _rows(engine, windows)] == [NOW_NS + i * 160_000_000 for i in range(8)]
 
 
 def test_a_description_names_the_point(pipeline: Pipeline, engine: sa.Engine) -> None:
     about = About(POINT, "Cooling pump", bearing_named("6205-2RS"), 29.5)
     message = Arrival(POINT.topic("about"), encode_about(about), NOW_NS)
-    pipeline.process([message, *arrivals(0, 2)], now_ns=NOW_NS)
+    _take(pipeline, [message, *arrivals(0, 2)], now_ns=NOW_NS)
     point = _point(engine)
     assert (point.name, point.bearing, point.nominal_shaft_hz) == ("Cooling pump", about.bearing, 29.5)
 
 
 def test_health_is_published_on_change_and_at_most_once_a_second(pipeline: Pipeline) -> None:
     topics = [
-        [publication.topic for publication in pipeline.process(arrivals(i, 1), now_ns=NOW_NS + ms * 10**6).publications]
+        [publication.topic for publication in _take(pipeline, arrivals(i, 1), now_ns=NOW_NS + ms * 10**6).publications]
         for i, ms in ((0, 0), (1, 400), (2, 1100))
     ]
     assert topics == [[POINT.topic("health")], [], [POINT.topic("health")]]
 
 
 def test_a_state_changed_by_another_process_is_noticed(pipeline: Pipeline, engine: sa.Engine) -> None:
-    pipeline.process(arrivals(0, 3), now_ns=NOW_NS)
+    _take(pipeline, arrivals(0, 3), now_ns=NOW_NS)
     with writing(engine) as connection:
         change_state(connection, point_rows(connection)[0], state="failed", failure="by hand")
-    pipeline.process(arrivals(3, 3), now_ns=NOW_NS)
+    _take(pipeline, arrivals(3, 3), now_ns=NOW_NS)
     assert (_point(engine).state, _point(engine).failure) == ("failed", "by hand")
 
 
 def test_a_point_learns_is_watched_and_raises_its_alarm(
     pipeline: Pipeline, engine: sa.Engine, settings: Settings
 ) -> None:
-    pipeline.process(arrivals(0, 50), now_ns=NOW_NS)
+    _take(pipeline, arrivals(0, 50), now_ns=NOW_NS)
     (waiting,) = waiting_points(engine)
     assert learn_point(engine, settings, waiting, now_ns=NOW_NS).state == "watching"
 
-    calm = pipeline.process(arrivals(50, 10), now_ns=NOW_NS)
+    calm = _take(pipeline, arrivals(50, 10), now_ns=NOW_NS)
     health = json.loads(calm.publications[0].payload)
     assert (health["state"], health["alarm"]) == ("watching", False)
     assert 0.0 < health["ratio"] < 1.0
@@ -163,25 +167,25 @@ def test_a_point_learns_is_watched_and_raises_its_alarm(
         )
         for b in loud
     ]
-    outcome = pipeline.process([arrival(b) for b in struck], now_ns=NOW_NS)
+    outcome = _take(pipeline, [arrival(b) for b in struck], now_ns=NOW_NS)
     assert POINT.topic("alarm") in [publication.topic for publication in outcome.publications]
     (alarm,) = _rows(engine, alarms)
     assert alarm.cleared_ns is None
     assert alarm.ratio > 1.0
     judged = [row for row in _rows(engine, windows) if row.start_ns == alarm.window_start_ns]
     assert judged[0].bundle == _point(engine).bundle
-    pipeline.process(arrivals(66, 30), now_ns=NOW_NS)
+    _take(pipeline, arrivals(66, 30), now_ns=NOW_NS)
     assert _rows(engine, alarms)[0].cleared_ns is not None
 
 
 def test_a_bundle_of_another_contract_lets_the_point_learn_anew(
     pipeline: Pipeline, engine: sa.Engine, settings: Settings
 ) -> None:
-    pipeline.process(arrivals(0, 50), now_ns=NOW_NS)
+    _take(pipeline, arrivals(0, 50), now_ns=NOW_NS)
     learned = learn_point(engine, settings, waiting_points(engine)[0], now_ns=NOW_NS)
     manifest = settings.bundles / str(learned.bundle) / "manifest.json"
     manifest.write_text(manifest.read_text().replace(FULL.hash, "0" * 16))
-    Pipeline(engine, settings).process(arrivals(50, 2), now_ns=NOW_NS)
+    _take(Pipeline(engine, settings), arrivals(50, 2))
     point = _point(engine)
     assert point.state == "learning"
     assert point.baseline_have == 2

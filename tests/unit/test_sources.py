@@ -104,7 +104,8 @@ def test_an_episode_grows_stays_and_is_repaired() -> None:
 
 def test_old_waveforms_go_except_around_alarms(settings: Settings) -> None:
     engine = open_store(settings.database, migrate=True)
-    Pipeline(engine, settings).process(arrivals(0, 4), now_ns=NOW_NS)
+    pipeline = Pipeline(engine, settings)
+    pipeline.process(pipeline.prepare(arrivals(0, 4)), now_ns=NOW_NS)
     hour_ns = 3_600_000_000_000
     with writing(engine) as connection:
         assert thin_waveforms(connection, now_ns=NOW_NS + hour_ns, keep_h=2.0) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ from app.store import PointRow, Quarantined, stored_near
 from app.wire import About, Block, Limits, parse_topic
 from features.errors import ProtocolError
 
-__all__ = ["Arrival", "Intake", "Received", "shape_conflict", "sort_arrivals", "without_doubles"]
+__all__ = ["Arrival", "Described", "Intake", "Received", "shape_conflict", "sort_arrivals", "without_doubles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,11 @@ class Arrival:
     topic: str | None
     payload: bytes
     arrived_ns: int
+
+    def refused(self, reason: str, detail: str) -> Quarantined:
+        """Set the message aside."""
+        topic = self.topic if self.topic is not None else "(not UTF-8)"
+        return Quarantined(self.arrived_ns, topic, reason, detail, self.payload)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -36,9 +41,13 @@ class Received:
     digest: bytes
     waveform: bytes
 
-    def refused(self, reason: str, detail: str) -> Quarantined:
-        """Set the message aside."""
-        return Quarantined(self.arrival.arrived_ns, self.arrival.topic or "", reason, detail, self.arrival.payload)
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A point's description with the message it came in."""
+
+    about: About
+    arrival: Arrival
 
 
 @dataclass
@@ -46,8 +55,17 @@ class Intake:
     """Messages of one batch, sorted."""
 
     received: dict[str, list[Received]] = field(default_factory=lambda: defaultdict(list))
-    abouts: list[About] = field(default_factory=list)
+    described: list[Described] = field(default_factory=list)
     refused: list[Quarantined] = field(default_factory=list)
+
+    def parts(self) -> Iterator[tuple[Arrival | None, Intake]]:
+        """Give every admissible message alone, then what is already set aside, with None, as one part."""
+        for one in self.described:
+            yield one.arrival, Intake(described=[one])
+        for key, received in self.received.items():
+            for block in received:
+                yield block.arrival, Intake(received={key: [block]})
+        yield None, Intake(refused=self.refused)
 
 
 def sort_arrivals(arrivals: Iterable[Arrival], *, limits: Limits, compress: Callable[[bytes], bytes]) -> Intake:
@@ -66,8 +84,9 @@ def sort_arrivals(arrivals: Iterable[Arrival], *, limits: Limits, compress: Call
         try:
             _sort(arrival, intake, limits, compress)
         except ProtocolError as error:
-            topic = arrival.topic if arrival.topic is not None else "(not UTF-8)"
-            intake.refused.append(Quarantined(arrival.arrived_ns, topic, error.reason, str(error), arrival.payload))
+            intake.refused.append(arrival.refused(error.reason, str(error)))
+        except Exception as error:  # noqa: BLE001  a payload that finds a fault of ours must not stop the others
+            intake.refused.append(arrival.refused("internal", f"{type(error).__name__}: {error}"))
     return intake
 
 
@@ -81,7 +100,7 @@ def _sort(arrival: Arrival, intake: Intake, limits: Limits, compress: Callable[[
     if len(arrival.payload) > limits.max_payload:
         raise ProtocolError("oversized", f"payload of {len(arrival.payload)} bytes; {limits.max_payload} are admitted")
     if leaf == "about":
-        intake.abouts.append(decode_about(arrival.payload, point=point))
+        intake.described.append(Described(decode_about(arrival.payload, point=point), arrival))
     elif leaf == "waveform":
         block = decode_block(arrival.payload, point=point)
         limits.check(block, now_ns=arrival.arrived_ns)
@@ -140,10 +159,10 @@ def without_doubles(
         if same == one.digest:
             duplicates += 1
         elif same is not None:
-            refused.append(one.refused("conflict", f"block {block.sequence} is stored with other samples"))
+            refused.append(one.arrival.refused("conflict", f"block {block.sequence} is stored with other samples"))
         elif taken := _overlapped(block, known):
             detail = f"block {block.sequence} lies in the time of stored block {taken.sequence}"
-            refused.append(one.refused("conflict", detail))
+            refused.append(one.arrival.refused("conflict", detail))
         else:
             new.append(one)
             known.append(_Known(block.sequence, block.start_ns, block.end_ns))

@@ -69,6 +69,15 @@ class Outcome:
     publications: list[Publication] = field(default_factory=list)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
+    def add(self, other: Outcome) -> None:
+        """Take in what a later part of the batch came to."""
+        self.stored += other.stored
+        self.duplicates += other.duplicates
+        self.windows += other.windows
+        self.refused += other.refused
+        self.publications += other.publications
+        self.events += other.events
+
 
 @dataclass
 class _Work:
@@ -127,7 +136,32 @@ class Pipeline:
         ------
         sqlalchemy.exc.SQLAlchemyError
             If the store cannot take the batch; nothing of it is kept, and it can be given again.
+
+        Notes
+        -----
+        A batch that fails for another reason than the store is taken message by message, and the message that fails
+        is set aside as ``internal``: no message, whatever it finds in our code, may stop the stream behind it.
         """
+        try:
+            return self._whole(intake, now_ns)
+        except Exception as error:
+            if _is_of_the_store(error):
+                raise
+        outcome = Outcome()
+        for arrival, part in intake.parts():
+            outcome.add(self._alone(arrival, part, now_ns))
+        return outcome
+
+    def _alone(self, arrival: Arrival | None, part: Intake, now_ns: int) -> Outcome:
+        try:
+            return self._whole(part, now_ns)
+        except Exception as error:
+            if arrival is None or _is_of_the_store(error):
+                raise
+            refused = arrival.refused("internal", f"{type(error).__name__}: {error}")
+        return self._whole(Intake(refused=[refused]), now_ns)
+
+    def _whole(self, intake: Intake, now_ns: int) -> Outcome:
         while True:
             try:
                 return self._process(intake, now_ns)
@@ -140,8 +174,8 @@ class Pipeline:
     def _process(self, intake: Intake, now_ns: int) -> Outcome:
         self._refresh()
         work = _Work(intake, now_ns, refused=list(intake.refused))
-        for about in work.intake.abouts:
-            self._describe(about, work)
+        for described in work.intake.described:
+            self._describe(described.about, work)
         self._select(work)
         self._cut(work)
         self._judge(work)
@@ -208,7 +242,7 @@ class Pipeline:
                 for one in received:
                     conflict = shape_conflict(one.block, watch.row)
                     if conflict is not None:
-                        work.refused.append(one.refused("rate_changed", conflict))
+                        work.refused.append(one.arrival.refused("rate_changed", conflict))
                         continue
                     if watch.row.rate_hz is None:
                         block = one.block
@@ -295,6 +329,13 @@ class Pipeline:
                 kind = kind_of(change.verdict.probabilities)
                 outcome.events.append((f"alarm {change.change}", {"point": key, "kind": kind}))
         return outcome
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    """Say whether the store failed (full, locked, gone), so that the same batch may succeed later."""
+    if isinstance(error, sa.exc.IntegrityError | sa.exc.DataError):
+        return False
+    return isinstance(error, sa.exc.DBAPIError | sa.exc.TimeoutError | OSError)
 
 
 def _extracted(by_point: dict[str, list[Window]]) -> dict[str, NDArray[np.float32]]:

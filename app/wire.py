@@ -33,6 +33,7 @@ REASONS = {
     "clock": "time stamp too far from the clock",
     "conflict": "sequence or time already taken by another stream",
     "rate_changed": "sampling rate, unit or channels differ from the point's",
+    "internal": "a fault of Raceway's own; report it with the detail",
 }
 
 

@@ -41,8 +41,8 @@ def test_a_malformed_payload_is_refused_with_a_known_reason(payload: bytes) -> N
 @given(payload=malformed_payloads)
 def test_a_description_is_read_or_refused(payload: bytes) -> None:
     intake = sort_arrivals([Arrival(POINT.topic("about"), payload, NOW_NS)], limits=Limits(), compress=bytes)
-    assert len(intake.abouts) + len(intake.refused) == 1
-    assert all(about.point == POINT for about in intake.abouts)
+    assert len(intake.described) + len(intake.refused) == 1
+    assert all(one.about.point == POINT for one in intake.described)
     assert all(refused.reason in REASONS for refused in intake.refused)
 
 

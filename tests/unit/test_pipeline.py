@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from making import NOW_NS, POINT, RATE_HZ, arrival, arrivals, block
 
+import app.intake
 import app.pipeline
 from app.codec import encode_about
 from app.intake import Arrival
@@ -116,6 +117,44 @@ def test_a_failed_commit_leaves_nothing_and_can_be_repeated(
     assert _take(pipeline, arrivals(3, 3), now_ns=NOW_NS).stored == 3
     # Windows across the seam are there: the state went back to the last commit.
     assert [row.start_ns for row in _rows(engine, windows)] == [NOW_NS + i * 160_000_000 for i in range(5)]
+
+
+def test_a_message_that_finds_a_fault_of_ours_is_set_aside_and_the_others_are_stored(
+    pipeline: Pipeline, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = app.pipeline.extract
+
+    def faulty(x: np.ndarray, *args: Any, **kwargs: Any) -> Any:
+        # Block 3 fills the second half of the window that begins with block 2.
+        if np.array_equal(x[-1, 0, -2048:], block(3).physical()[0]):
+            raise ZeroDivisionError("made up")
+        return real(x, *args, **kwargs)
+
+    monkeypatch.setattr(app.pipeline, "extract", faulty)
+    about = Arrival(POINT.topic("about"), encode_about(About(POINT, "Pump")), NOW_NS)
+    outcome = _take(pipeline, [about, *arrivals(0, 4)], now_ns=NOW_NS)
+    assert (outcome.stored, outcome.refused, outcome.windows) == (3, 1, 2)
+    (aside,) = _rows(engine, quarantine)
+    assert (aside.reason, aside.detail, aside.payload) == (
+        "internal",
+        "ZeroDivisionError: made up",
+        arrival(block(3)).payload,
+    )
+    assert _point(engine).name == "Pump"
+    assert _take(pipeline, arrivals(4, 2), now_ns=NOW_NS).stored == 2
+
+
+def test_a_payload_that_finds_a_fault_of_the_decoder_is_set_aside(
+    pipeline: Pipeline, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object, **__: object) -> None:
+        raise KeyError("made up")
+
+    monkeypatch.setattr(app.intake, "decode_about", faulty)
+    about = Arrival(POINT.topic("about"), encode_about(About(POINT, "Pump")), NOW_NS)
+    outcome = _take(pipeline, [about, *arrivals(0, 2)], now_ns=NOW_NS)
+    assert (outcome.stored, outcome.refused) == (2, 1)
+    assert _rows(engine, quarantine)[0].reason == "internal"
 
 
 def test_a_restart_at_any_block_changes_no_window(engine: sa.Engine, settings: Settings) -> None:

@@ -75,15 +75,17 @@ def _table(engine: Engine, settings: Settings, rows: list[PointRow], active: dic
         height=min(38 + 42 * len(entries), 900),
         row_height=42,
         column_config={
-            "Machine": st.column_config.LinkColumn("Machine", display_text=r"#(.*)$", width="medium"),
-            "State": st.column_config.TextColumn(width=150),
-            "Diagnosis": st.column_config.TextColumn(width=150),
+            "Machine": st.column_config.LinkColumn("Machine", display_text=r"#(.*)$", width=170),
+            "State": st.column_config.TextColumn(width=125),
+            "Diagnosis": st.column_config.TextColumn(width=130),
             "Score / threshold": st.column_config.ProgressColumn(
-                min_value=0.0, max_value=2.0, format="%.2f", help="Above 1 a window is abnormal."
+                min_value=0.0, max_value=2.0, format="%.2f", width=130, help="Above 1 a window is abnormal."
             ),
             "Trend": st.column_config.LineChartColumn(
-                y_min=0.0, y_max=2.0, width="medium", help="Score over threshold, 0 to 2"
+                y_min=0.0, y_max=2.0, width=140, help="Score over threshold, 0 to 2"
             ),
+            "Last seen": st.column_config.TextColumn(width=80),
+            "Point": st.column_config.TextColumn(width=165),
         },
     )
     st.caption("Click a machine's name for its trend, spectra and diagnosis.")

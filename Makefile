@@ -46,11 +46,13 @@ test: packages check  ## Set everything up; run all checks and tests
 
 bench: $(READY)dev packages  ## Measure speed into docs/results
 	$(BIN)/raceway bench ingest --output docs/results/ingest.json
+	$(BIN)/raceway results --output docs/RESULTS.md
 
 results: $(READY)dev  ## Measure the models on public data into docs/results
 	$(BIN)/raceway --data-dir build/results train diagnosis
 	$(BIN)/raceway evaluate cwru-anomaly --output docs/results/cwru-anomaly.json
 	$(BIN)/raceway --data-dir build/results evaluate cwru-kind --output docs/results/cwru-kind.json
+	$(BIN)/raceway results --output docs/RESULTS.md
 
 clean:  ## Remove the environment and everything built; measured data stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis test-artifacts

@@ -23,6 +23,7 @@ _COMMANDS = {
     "train": ("training", "Train baselines or the fault-kind network now."),
     "evaluate": ("training", "Measure the models on public data."),
     "bench": ("training", "Measure speed, as ratios within one run."),
+    "results": ("inspect", "Render the measured figures as a page."),
     "features": ("inspect", "List the features with units and definitions."),
     "settings": ("inspect", "List the settings with their values."),
     "doctor": ("inspect", "Say what is installed, reachable and missing."),

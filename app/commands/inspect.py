@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from app.commands.context import settings_of
 
-__all__ = ["doctor", "features", "settings"]
+__all__ = ["doctor", "features", "results", "settings"]
 
 
 @click.group()
@@ -26,6 +27,20 @@ def features_list(profile: str) -> None:
     click.echo(f"profile {chosen.name}, {len(chosen.features)} features, contract {chosen.hash}")
     for feature in chosen.features:
         click.echo(f"{feature.name:20} {feature.unit:4} {feature.definition}")
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), default="docs/results", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="Write the page to a file instead of showing it.")
+def results(folder: Path, output: Path | None) -> None:
+    """Render the measured figures as a page."""
+    from app.results import render_results
+
+    page = render_results(folder)
+    if output is None:
+        click.echo(page)
+    else:
+        output.write_text(page, encoding="utf-8")
 
 
 @click.command()

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import click
 
 from app.commands.context import data_root, progress_bar, settings_of
+from app.commands.figures import measured
 
 __all__ = ["bench", "evaluate", "train"]
 
 _SEED = 20261123
-
-
-def _report(figures: dict[str, Any], *, as_json: bool, output: Path | None) -> None:
-    text = json.dumps(figures, indent=1)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(text + "\n", encoding="utf-8")
-    if as_json:
-        click.echo(text)
-        return
-    for name, value in figures.items():
-        click.echo(f"{name:32} {value:.4g}" if isinstance(value, float) else f"{name:32} {value}")
 
 
 def _quiet_tensorflow() -> None:
@@ -84,11 +71,9 @@ def evaluate() -> None:
 
 
 @evaluate.command("cwru-anomaly")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
 @click.option("--seed", default=_SEED, show_default=True)
-@click.pass_context
-def evaluate_cwru_anomaly(ctx: click.Context, /, as_json: bool, output: Path | None, seed: int) -> None:
+@measured
+def evaluate_cwru_anomaly(ctx: click.Context, /, *, seed: int) -> dict[str, Any]:
     """Autoencoder learned on healthy CWRU records of loads 0-2, tested on load 3 and on every fault."""
     settings_of(ctx)
     _quiet_tensorflow()
@@ -96,17 +81,14 @@ def evaluate_cwru_anomaly(ctx: click.Context, /, as_json: bool, output: Path | N
     from models.evaluation import cwru_anomaly
 
     with progress_bar("Evaluating", 100) as show:
-        figures = cwru_anomaly(
+        return cwru_anomaly(
             data_root() / "cwru", convert=to_tflite, seed=seed, progress=lambda done, total: show(100 * done // total)
         )
-    _report(figures, as_json=as_json, output=output)
 
 
 @evaluate.command("cwru-kind")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
-@click.pass_context
-def evaluate_cwru_kind(ctx: click.Context, /, as_json: bool, output: Path | None) -> None:
+@measured
+def evaluate_cwru_kind(ctx: click.Context, /) -> dict[str, Any]:
     """Fault kinds of the CWRU records as named by the serving network, which learned on simulated machines."""
     from app.store import bundle_of, open_store, reading
     from features.errors import ArtifactError
@@ -122,8 +104,7 @@ def evaluate_cwru_kind(ctx: click.Context, /, as_json: bool, output: Path | None
         raise ArtifactError("no diagnosis network serves yet; run `raceway train diagnosis`")
     diagnoser = Diagnoser(load_bundle(settings.bundles / serving), contract=MAP_HASH)
     with progress_bar("Evaluating", 100) as show:
-        figures = cwru_kind(data_root() / "cwru", diagnoser, progress=lambda done, total: show(100 * done // total))
-    _report(figures, as_json=as_json, output=output)
+        return cwru_kind(data_root() / "cwru", diagnoser, progress=lambda done, total: show(100 * done // total))
 
 
 @click.group()
@@ -132,18 +113,15 @@ def bench() -> None:
 
 
 @bench.command("ingest")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
 @click.option(
     "--blocks", "n_blocks", default=20_000, show_default=True, type=click.IntRange(1000), help="In each phase."
 )
-@click.pass_context
-def bench_ingest(ctx: click.Context, /, as_json: bool, output: Path | None, n_blocks: int) -> None:
+@measured
+def bench_ingest(ctx: click.Context, /, *, n_blocks: int) -> dict[str, Any]:
     """Blocks a second through Mosquitto into committed verdicts, beside a subscriber that only acknowledges."""
     settings_of(ctx)
     _quiet_tensorflow()
     from app.bench import bench_ingest
 
     with progress_bar("Measuring", 100) as show:
-        figures = bench_ingest(n_blocks=n_blocks, progress=show)
-    _report(figures, as_json=as_json, output=output)
+        return bench_ingest(n_blocks=n_blocks, progress=show)

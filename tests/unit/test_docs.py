@@ -10,11 +10,13 @@ import pytest
 
 from app.cli import _COMMANDS
 from app.codec import decode_about, decode_block
+from app.results import render_results
 from app.wire import REASONS, parse_topic
 from features.contract import FULL
+from features.errors import ArtifactError
 
 _ROOT = Path(__file__).parents[2]
-_DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/DESIGN.md", "docs/PROTOCOL.md"]
+_DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/DESIGN.md", "docs/PROTOCOL.md", "docs/RESULTS.md"]
 
 
 def _text(name: str) -> str:
@@ -60,6 +62,18 @@ def test_commands_and_targets_exist(name: str) -> None:
 def test_named_files_exist(name: str) -> None:
     for path in re.findall(r"`((?:app|docs|edge|features|models|tests|requirements)/[\w/.-]*)`", _text(name)):
         assert (_ROOT / path).exists(), path
+
+
+def test_the_results_page_is_rendered_from_the_measured_files() -> None:
+    assert render_results(_ROOT / "docs/results") == _text("docs/RESULTS.md")
+
+
+def test_a_damaged_results_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ingest.json").write_text('{"blocks_per_s": 1.0}')
+    with pytest.raises(
+        ArtifactError, match=r"ingest.json cannot be shown .* measure again with `raceway bench ingest`"
+    ):
+        render_results(tmp_path)
 
 
 def test_the_number_of_features_is_counted() -> None:

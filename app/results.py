@@ -1,0 +1,130 @@
+"""The page of measured figures, rendered from the files that measuring commands wrote; refuses files it cannot read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from features.errors import ArtifactError
+
+__all__ = ["SECTIONS", "Section", "render_results"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One file of figures and how it is shown.
+
+    Attributes
+    ----------
+    file, title, command : str
+        File in the results folder, heading, and the command that writes the file.
+    note : str
+        What has to be known to read the figures.
+    rows : mapping of str to (str, str)
+        Key of the file to what it is called and the format of its value, in order.
+    """
+
+    file: str
+    title: str
+    command: str
+    note: str
+    rows: Mapping[str, tuple[str, str]]
+
+
+SECTIONS = (
+    Section(
+        "ingest.json",
+        "Ingest through Mosquitto",
+        "raceway bench ingest",
+        "Blocks of 4,096 int16 samples over loopback: decoded, cut, features extracted, scored, committed with a "
+        "synced log. The bare subscriber of the same run acknowledges and does nothing else. Latency is measured at "
+        "60 % of the top rate, from publication to committed verdict.",
+        {
+            "blocks_per_s": ("whole pipeline, blocks/s", ",.0f"),
+            "bare_blocks_per_s": ("bare subscriber, blocks/s", ",.0f"),
+            "share_of_bare": ("pipeline over bare", ".2f"),
+            "p50_ms": ("median latency, ms", ",.0f"),
+            "p99_ms": ("99th percentile of latency, ms", ",.0f"),
+            "lost": ("blocks lost", ",d"),
+            "duplicated": ("blocks stored twice", ",d"),
+        },
+    ),
+    Section(
+        "cwru-anomaly.json",
+        "Detection on CWRU",
+        "raceway evaluate cwru-anomaly",
+        "Autoencoder learned on the healthy records of loads 0 to 2, decimated to the faults' 12 kHz; the 48 kHz "
+        "record would be told apart by its rate alone. Every fault is of another bearing than the healthy one, so "
+        "this says how well damage of this rig is told from its health. The second pair of figures limits all "
+        "signals to 5 kHz, which the filters of both series pass.",
+        {
+            "false_alarm_share": ("healthy windows of load 3 that alarm", ".2%"),
+            "detected_share": ("fault windows that alarm", ".2%"),
+            "least_detected_share": ("the same, in the record where it is least", ".2%"),
+            "false_alarm_share_common_band": ("healthy windows of load 3 that alarm, 5 kHz", ".2%"),
+            "detected_share_common_band": ("fault windows that alarm, 5 kHz", ".2%"),
+            "least_detected_share_common_band": ("the same, in the record where it is least, 5 kHz", ".2%"),
+        },
+    ),
+    Section(
+        "cwru-kind.json",
+        "Fault kinds on CWRU, learned on simulated machines",
+        "raceway evaluate cwru-kind",
+        "No CWRU signal is trained on, so no bearing is on both sides. A verdict is the mean of eight windows, as "
+        "the service averages them.",
+        {
+            "balanced_accuracy": ("balanced accuracy", ".1%"),
+            "normal": ("normal verdicts right", ".1%"),
+            "inner": ("inner-race verdicts right", ".1%"),
+            "outer": ("outer-race verdicts right", ".1%"),
+            "ball": ("rolling-element verdicts right", ".1%"),
+        },
+    ),
+)
+
+
+def render_results(folder: Path) -> str:
+    """Render the page.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the measuring commands wrote their files.
+
+    Returns
+    -------
+    str
+        Markdown.
+
+    Raises
+    ------
+    ArtifactError
+        If a file is no JSON or lacks a figure.
+    """
+    head = (
+        "# Measured\n\nRendered by `raceway results` from the files in `docs/results`, each written by the command "
+        "that measured it.\n"
+    )
+    return "\n".join([head, *(_section(section, folder / section.file) for section in SECTIONS)])
+
+
+def _section(section: Section, path: Path) -> str:
+    lines = [f"## {section.title}\n", f"`{section.command}`. {section.note}\n"]
+    if not path.exists():
+        return "\n".join([*lines, "Not measured yet.\n"])
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        figures |= figures.get("by_kind", {})
+        rows = [f"| {name} | {figures[key]:{form}} |" for key, (name, form) in section.rows.items()]
+        run = _run(figures["run"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} cannot be shown ({error!r}); measure again with `{section.command}`") from error
+    return "\n".join([*lines, "| figure | value |", "| --- | ---: |", *rows, "", f"{run}\n"])
+
+
+def _run(run: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    return f"Measured in {run['duration_s']:.0f} s on {run['cores']} cores of {run['processor']}; {versions}."

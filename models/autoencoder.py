@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ __all__ = ["FEWEST_WINDOWS", "Baseline", "learn_baseline", "write_baseline"]
 
 FEWEST_WINDOWS = 32
 _HIDDEN, _CODE = 24, 6
-_EPOCHS, _BATCH = 300, 32
+_EPOCHS, _BATCH, _RATE = 300, 32, 3e-3
 # The threshold stands this far above the largest error that windows held out of the training showed.
 _MARGIN = 2.0
 _FOLDS = 4
@@ -82,28 +83,29 @@ def learn_baseline(
     """
     if features.ndim != 2 or len(features) < FEWEST_WINDOWS:
         raise ParameterError(f"a baseline was given {len(features)} windows; at least {FEWEST_WINDOWS} are wanted")
-    network = _Network(features.shape[1], steps=epochs * math.ceil(len(features) / _BATCH))
+    network = _network(features.shape[1])
     held_out = np.empty(len(features))
     fold_of = np.arange(len(features)) // _STRETCH % _FOLDS
     for fold in range(_FOLDS):
         part = fold_of == fold
         scaler = Scaler.learn(features[~part])
-        network.learn(scaler.apply(features[~part]), seed=seed + 1 + fold)
-        held_out[part] = network.errors(scaler.apply(features[part]))
+        scaled = scaler.apply(features)
+        network.learn(scaled, np.flatnonzero(~part), seed=seed + 1 + fold, epochs=epochs)
+        held_out[part] = network.errors(scaled[part])
     scaler = Scaler.learn(features)
-    network.learn(scaler.apply(features), seed=seed)
+    network.learn(scaler.apply(features), np.arange(len(features)), seed=seed, epochs=epochs)
     threshold = _MARGIN * float(held_out.max())
-    return Baseline(convert(network.model), scaler, threshold, held_out, network.model)
+    model = network.copy()
+    return Baseline(convert(model), scaler, threshold, held_out, model)
 
 
 class _Network:
-    """One compiled autoencoder, learned anew for each fold: compiling costs more than learning."""
+    """One autoencoder whose training is compiled once; learned anew for each fold and each point."""
 
-    def __init__(self, k: int, *, steps: int) -> None:
+    def __init__(self, k: int) -> None:
         import keras
 
-        self._steps = steps
-        self.model = keras.Sequential(
+        self._built = keras.Sequential(
             [
                 keras.layers.Input((k,)),
                 keras.layers.Dense(_HIDDEN, activation="relu"),
@@ -112,33 +114,67 @@ class _Network:
                 keras.layers.Dense(k),
             ]
         )
-        # All steps in one graph call: the steps are microseconds, and each return to Python would be milliseconds.
-        self.model.compile(optimizer=keras.optimizers.Adam(3e-3), loss="mse", steps_per_execution=steps)
+        self._train = _compiled_training(self._built)
 
-    def learn(self, scaled: NDArray[np.float32], *, seed: int) -> None:
-        import tensorflow as tf
-
-        self._reset(seed)
-        rows = np.random.default_rng(seed)
-        passes = math.ceil(self._steps * _BATCH / len(scaled))
-        order = np.concatenate([rows.permutation(len(scaled)) for _ in range(passes)])
-        batches = tf.data.Dataset.from_tensor_slices(scaled[order]).batch(_BATCH, drop_remainder=True)
-        batches = batches.map(lambda batch: (batch, batch)).repeat()
-        self.model.fit(batches, epochs=1, steps_per_epoch=self._steps, shuffle=False, verbose=0)
+    def learn(self, scaled: NDArray[np.float32], rows: NDArray[np.intp], *, seed: int, epochs: int) -> None:
+        """Learn from some rows, from new weights; each row is seen `epochs` times."""
+        steps = epochs * math.ceil(len(rows) / _BATCH)
+        shuffle = np.random.default_rng(seed)
+        passes = math.ceil(steps * _BATCH / len(rows))
+        order = np.concatenate([shuffle.permutation(rows) for _ in range(passes)])[: steps * _BATCH]
+        self._train(self._fresh(seed), scaled, order.reshape(steps, _BATCH))
 
     def errors(self, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
-        return reconstruction_error(scaled, np.asarray(self.model(scaled)))
+        return reconstruction_error(scaled, np.asarray(self._built(scaled)))
 
-    def _reset(self, seed: int) -> None:
+    def copy(self) -> Any:
+        """Give what was learned last as a model of its own."""
         import keras
 
-        keras.utils.set_random_seed(seed)
-        for layer in self.model.layers:
-            layer.kernel.assign(keras.initializers.GlorotUniform(seed=seed)(layer.kernel.shape))
-            layer.bias.assign(np.zeros(layer.bias.shape))
-        for variable in self.model.optimizer.variables:
-            if variable is not self.model.optimizer._learning_rate:
-                variable.assign(np.zeros(variable.shape))
+        model = keras.models.clone_model(self._built)
+        model.set_weights(self._built.get_weights())
+        return model
+
+    def _fresh(self, seed: int) -> list[Any]:
+        import keras
+
+        glorot = keras.initializers.GlorotUniform
+        kernels = [glorot(seed=seed + 1000 * i)(layer.kernel.shape) for i, layer in enumerate(self._built.layers)]
+        return [value for kernel in kernels for value in (kernel, np.zeros(kernel.shape[1], dtype=np.float32))]
+
+
+@functools.lru_cache(maxsize=8)
+def _network(k: int) -> _Network:
+    return _Network(k)
+
+
+def _compiled_training(model: Any) -> Callable[[list[Any], NDArray[np.float32], NDArray[np.intp]], None]:
+    """All steps of Adam in one graph call: a step is microseconds, and each return to Python would be milliseconds."""
+    import keras
+    import tensorflow as tf
+
+    optimizer = keras.optimizers.Adam(_RATE)
+    optimizer.build(model.trainable_variables)
+    state = [variable for variable in optimizer.variables if variable is not optimizer._learning_rate]
+
+    def steps(data: Any, order: Any) -> None:
+        for i in tf.range(tf.shape(order)[0]):
+            batch = tf.gather(data, order[i])
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_mean(tf.square(model(batch, training=True) - batch))
+            optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+
+    signature = [tf.TensorSpec((None, model.input_shape[1])), tf.TensorSpec((None, None), tf.int64)]
+    run = tf.function(steps, input_signature=signature)
+
+    def train(weights: list[Any], data: NDArray[np.float32], order: NDArray[np.intp]) -> None:
+        for variable, value in zip(model.trainable_variables, weights, strict=True):
+            variable.assign(value)
+        for variable in state:
+            variable.assign(np.zeros(variable.shape))
+        run(data, order.astype(np.int64))
+
+    return train
 
 
 def write_baseline(

@@ -33,8 +33,8 @@ __all__ = ["learn_point", "relearn", "run_learner", "train_diagnosis", "waiting_
 
 _POLL_S = 1.0
 _SEED = 20261123
-# Simulated windows the diagnosis network learns from, and how often it sees each.
-DIAGNOSIS_WINDOWS, DIAGNOSIS_EPOCHS = 40_000, 20
+# Simulated windows the diagnosis network learns from, how often it sees each, and how many make a draft of it.
+DIAGNOSIS_WINDOWS, DIAGNOSIS_EPOCHS, DIAGNOSIS_DRAFT = 40_000, 20, 8_000
 
 
 def waiting_points(engine: Engine) -> list[PointRow]:
@@ -129,17 +129,63 @@ def train_diagnosis(
     now_ns: int,
     n: int = DIAGNOSIS_WINDOWS,
     epochs: int = DIAGNOSIS_EPOCHS,
+    draft: int = 0,
     on_window: Callable[[int], None],
     on_epoch: Callable[[int], None],
 ) -> str:
-    """Learn the fault kinds from simulated machines and let the network serve; gives the bundle's id."""
-    from edge.convert import to_tflite
-    from models.diagnosis import learn_diagnosis, simulated_maps, write_diagnosis
+    """Learn the fault kinds from simulated machines and let the network serve.
 
-    maps, kinds = simulated_maps(np.random.default_rng(_SEED), n=n, progress=on_window)
-    diagnosis = learn_diagnosis(maps, kinds, convert=to_tflite, seed=_SEED, epochs=epochs, progress=on_epoch)
-    bundle_id = f"diagnosis-{_stamp(now_ns)}"
-    write_diagnosis(settings.bundles, diagnosis, bundle_id=bundle_id, seed=_SEED, n=n)
+    Parameters
+    ----------
+    engine : Engine
+    settings : Settings
+    now_ns : int
+    n, epochs : int
+        Simulated windows to learn from, and how often each is seen.
+    draft : int
+        Where above 0, a network learned on so many of the windows serves until the final one is there.
+    on_window, on_epoch : callable
+        Told the windows simulated and the epochs of the final network done so far.
+
+    Returns
+    -------
+    str
+        Id of the bundle that serves.
+    """
+    from models.diagnosis import simulated_maps
+
+    rng = np.random.default_rng(_SEED)
+    maps, kinds = simulated_maps(rng, n=draft or n, progress=on_window)
+    if 0 < draft < n:
+        _serve_diagnosis(engine, settings, maps, kinds, name="draft", now_ns=now_ns, epochs=epochs, progress=_silent)
+        more, their_kinds = simulated_maps(rng, n=n - draft, progress=lambda done: on_window(draft + done))
+        maps, kinds = np.concatenate([maps, more]), np.concatenate([kinds, their_kinds])
+    return _serve_diagnosis(
+        engine, settings, maps, kinds, name="diagnosis", now_ns=now_ns, epochs=epochs, progress=on_epoch
+    )
+
+
+def _silent(done: int) -> None:
+    del done
+
+
+def _serve_diagnosis(
+    engine: Engine,
+    settings: Settings,
+    maps: NDArray[np.float32],
+    kinds: NDArray[np.intp],
+    *,
+    name: str,
+    now_ns: int,
+    epochs: int,
+    progress: Callable[[int], None],
+) -> str:
+    from edge.convert import to_tflite
+    from models.diagnosis import learn_diagnosis, write_diagnosis
+
+    diagnosis = learn_diagnosis(maps, kinds, convert=to_tflite, seed=_SEED, epochs=epochs, progress=progress)
+    bundle_id = f"{name}-{_stamp(now_ns)}"
+    write_diagnosis(settings.bundles, diagnosis, bundle_id=bundle_id, seed=_SEED, n=len(maps))
     with writing(engine) as connection:
         set_champion(connection, "diagnosis", bundle_id, now_ns=now_ns)
     log("info", "diagnosis learned", bundle=bundle_id, **diagnosis.validation)

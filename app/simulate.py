@@ -20,7 +20,7 @@ from features.bearing import Bearing, bearing_named
 from features.errors import ParameterError
 from models.plant import Condition, Machine, MachineSignal, Mode
 
-__all__ = ["Episode", "SimulatedPoint", "demo_plant", "run_simulation"]
+__all__ = ["Episode", "SimulatedPoint", "Watched", "demo_plant", "run_simulation"]
 
 _SITE = "demo-plant"
 _FULL_SCALE_G = 50.0
@@ -35,7 +35,7 @@ class Episode:
     ----------
     fault : str
     begin_s, growth_s, hold_s : float
-        Seconds after the plant is watched at which it starts, that it takes to grow to `worst`, and that it then stays
+        Seconds after the point is watched at which it starts, that it takes to grow to `worst`, and that it then stays
         until it is repaired.
     worst : float
         Severity reached.
@@ -48,7 +48,7 @@ class Episode:
     worst: float = 1.0
 
     def severity(self, age_s: float) -> float:
-        """Severity so many seconds after the plant is watched; 0 before the fault and after its repair."""
+        """Severity so many seconds after the point is watched; 0 before the fault and after its repair."""
         since = age_s - self.begin_s
         if not 0.0 <= since < self.growth_s + self.hold_s:
             return 0.0
@@ -76,7 +76,7 @@ class SimulatedPoint:
     sequence: int = field(default=0, init=False)
 
     def condition(self, clock_s: float, age_s: float | None) -> Condition:
-        """Speed, load and fault at a time; `age_s` is None until the plant is watched."""
+        """Speed, load and fault at a time; `age_s` is None until the point is watched."""
         speed = self.machine.shaft_hz * (1.0 + 0.02 * np.sin(2.0 * np.pi * clock_s / 20.0))
         load = 0.8 + 0.15 * np.sin(2.0 * np.pi * clock_s / 13.0)
         if age_s is not None:
@@ -174,22 +174,37 @@ def _machine(
     )
 
 
-class _Watched:
-    """Learns from the published health when every point is watched."""
+class Watched:
+    """Since when each point is watched, learned from the published health.
 
-    def __init__(self, points: Sequence[SimulatedPoint]) -> None:
-        self._missing = {point.about.point.topic("health") for point in points}
-        self.done = threading.Event()
+    Parameters
+    ----------
+    points : sequence of SimulatedPoint
+    clock_s : callable
+        Gives monotonic seconds.
+    at_once : bool
+        Whether all points count as watched from now on.
+    """
+
+    def __init__(self, points: Sequence[SimulatedPoint], *, clock_s: Callable[[], float], at_once: bool) -> None:
+        self._clock_s = clock_s
+        self._topics = {point.about.point.topic("health") for point in points}
+        self._since_s = dict.fromkeys(self._topics, clock_s()) if at_once else {}
 
     def result(self, topic: str, payload: bytes) -> None:
+        """Take a published health in."""
         try:
             state = json.loads(payload).get("state")
         except (ValueError, AttributeError):
             return
-        if state == "watching":
-            self._missing.discard(topic)
-            if not self._missing:
-                self.done.set()
+        if state == "watching" and topic in self._topics and topic not in self._since_s:
+            self._since_s[topic] = self._clock_s()
+            log("info", "point is watched; its faults may begin", topic=topic)
+
+    def age_s(self, point: SimulatedPoint) -> float | None:
+        """Seconds since a point is watched, or None."""
+        since_s = self._since_s.get(point.about.point.topic("health"))
+        return None if since_s is None else self._clock_s() - since_s
 
 
 def run_simulation(
@@ -217,7 +232,7 @@ def run_simulation(
     period_s : float
         Seconds from one burst to the next.
     faults_at_once : bool
-        Whether faults begin now rather than once every point is watched.
+        Whether faults begin now rather than once their point is watched.
     seed : int
     stopped : Event
     progress : callable, optional
@@ -228,10 +243,7 @@ def run_simulation(
             f"bursts of {burst_samples} samples at {rate_hz:g} Hz do not fit a period of {period_s:g} s; lengthen it"
         )
     points = demo_plant(n_machines, rate_hz=rate_hz, rng=np.random.default_rng(seed))
-    watched = _Watched(points)
-    if faults_at_once:
-        watched.done.set()
-    began_s: float | None = None
+    watched = Watched(points, clock_s=time.monotonic, at_once=faults_at_once)
     filters = (f"{ROOT}/{_SITE}/+/+/health",)
     with Publisher(
         broker_of(settings), client_id="raceway-simulate", on_result=watched.result, listen=filters
@@ -241,12 +253,9 @@ def run_simulation(
         log("info", "simulation started", machines=n_machines, rate_hz=rate_hz)
         bursts, next_s = 0, time.monotonic()
         while not stopped.is_set():
-            if began_s is None and watched.done.is_set():
-                began_s = time.monotonic()
-                log("info", "all points are watched; faults begin")
-            age_s = None if began_s is None else time.monotonic() - began_s
             start_ns = time.time_ns() - round(burst_samples * 1e9 / rate_hz)
             for point in points:
+                age_s = watched.age_s(point)
                 publisher.block(point.burst(start_ns=start_ns, rate_hz=rate_hz, n=burst_samples, age_s=age_s))
             bursts += 1
             if progress is not None:

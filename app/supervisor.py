@@ -125,7 +125,7 @@ def _services(settings: Settings, *, machines: int, untaught: bool) -> list[_Ser
     if machines:
         services.append(_Service("simulate", [*raceway, "simulate", "--machines", str(machines)]))
     if untaught:
-        services.append(_Service("diagnosis", [*raceway, "train", "diagnosis"], once=True))
+        services.append(_Service("diagnosis", [*raceway, "train", "diagnosis", "--draft"], once=True))
     return services
 
 

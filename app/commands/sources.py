@@ -18,13 +18,13 @@ __all__ = ["points", "replay", "simulate"]
 @click.option("--rate", "rate_hz", default=12_800.0, show_default=True, help="Sampling rate in Hz.")
 @click.option("--burst", "burst_samples", default=8192, show_default=True, help="Samples in each burst.")
 @click.option("--period", "period_s", default=1.0, show_default=True, help="Seconds from burst to burst.")
-@click.option("--faults-at-once", is_flag=True, help="Do not wait until every point is watched.")
+@click.option("--faults-at-once", is_flag=True, help="Do not wait until a point is watched.")
 @click.option("--seed", default=1, show_default=True, help="Of the plant and its noise.")
 @click.pass_context
 def simulate(ctx: click.Context, /, **options: Any) -> None:
     """Publish the vibration of a simulated plant: faults that grow, are repaired, and come again.
 
-    The faults begin once every point has learned its baseline and is watched.
+    A machine's faults begin once its point has learned its baseline and is watched.
     """
     from app.simulate import run_simulation
 

@@ -48,11 +48,12 @@ def train_baselines(ctx: click.Context) -> None:
 @train.command("diagnosis")
 @click.option("--windows", "n", type=click.IntRange(1000), help="Simulated windows to learn from.  [default: 40000]")
 @click.option("--epochs", type=click.IntRange(1), help="How often each is seen.  [default: 20]")
+@click.option("--draft", is_flag=True, help="Let a network learned on a part serve until the final one is there.")
 @click.pass_context
-def train_diagnosis(ctx: click.Context, /, n: int | None, epochs: int | None) -> None:
+def train_diagnosis(ctx: click.Context, /, n: int | None, epochs: int | None, draft: bool) -> None:
     """Train the network that names the kind of a bearing fault, on simulated machines, and let it serve."""
     _quiet_tensorflow()
-    from app.learner import DIAGNOSIS_EPOCHS, DIAGNOSIS_WINDOWS, train_diagnosis
+    from app.learner import DIAGNOSIS_DRAFT, DIAGNOSIS_EPOCHS, DIAGNOSIS_WINDOWS, train_diagnosis
     from app.store import open_store
 
     settings = settings_of(ctx)
@@ -60,7 +61,14 @@ def train_diagnosis(ctx: click.Context, /, n: int | None, epochs: int | None) ->
     n, epochs = n or DIAGNOSIS_WINDOWS, epochs or DIAGNOSIS_EPOCHS
     with progress_bar("Simulating", n) as on_window, progress_bar("Learning  ", epochs) as on_epoch:
         bundle = train_diagnosis(
-            engine, settings, now_ns=time.time_ns(), n=n, epochs=epochs, on_window=on_window, on_epoch=on_epoch
+            engine,
+            settings,
+            now_ns=time.time_ns(),
+            n=n,
+            epochs=epochs,
+            draft=min(DIAGNOSIS_DRAFT, n) if draft else 0,
+            on_window=on_window,
+            on_epoch=on_epoch,
         )
     click.echo(f"bundle {bundle} serves")
 

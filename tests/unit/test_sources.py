@@ -13,7 +13,7 @@ from app.replay import Track, play
 from app.retention import thin_waveforms
 from app.schema import alarms
 from app.settings import Settings, load_settings
-from app.simulate import Episode, demo_plant
+from app.simulate import Episode, Watched, demo_plant
 from app.store import open_store, writing
 from app.wire import About, Block, PointId
 from features.errors import ParameterError, RecordingError
@@ -95,6 +95,18 @@ def test_a_burst_is_a_block_of_codes(rng: np.random.Generator) -> None:
     assert [burst.sequence for burst in bursts] == [0, 1]
     assert bursts[0].samples.dtype == np.int16
     assert 0.01 < bursts[0].physical().std() < 1.0
+
+
+def test_the_faults_of_a_machine_wait_until_its_point_is_watched(rng: np.random.Generator) -> None:
+    first, second = demo_plant(2, rate_hz=12_800.0, rng=rng)
+    now_s = [100.0]
+    watched = Watched([first, second], clock_s=lambda: now_s[0], at_once=False)
+    for state in (b'{"state":"training"}', b"no json", b"[]", b'{"state":"watching"}', b'{"state":"watching"}'):
+        watched.result(first.about.point.topic("health"), state)
+        now_s[0] += 10.0
+    watched.result("raceway/v1/another/plant/point/health", b'{"state":"watching"}')
+    assert (watched.age_s(first), watched.age_s(second)) == (20.0, None)
+    assert Watched([second], clock_s=lambda: now_s[0], at_once=True).age_s(second) == 0.0
 
 
 def test_an_episode_grows_stays_and_is_repaired() -> None:

@@ -43,6 +43,11 @@ def _figure(*, key: str, height: int, x: str, y: str) -> go.Figure:
         uirevision=key,
         legend={"orientation": "h", "y": 1.12, "x": 0.0},
         hovermode="x unified",
+        template="plotly_white",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
+        font={"family": "Source Sans, Source Sans Pro, sans-serif"},
     )
     return figure
 

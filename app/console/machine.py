@@ -8,6 +8,7 @@ import streamlit as st
 from sqlalchemy import Engine
 
 from app.console.charts import envelope_chart, probability_chart, spectrum_chart, trend_chart, wave_chart
+from app.console.plot import plot
 from app.console.queries import AlarmRow, VerdictRow, alarm_history, fleet, latest_verdict, trend, waveform
 from app.console.words import KINDS, ago, clock, kind_text, state_of
 from app.settings import Settings
@@ -35,9 +36,13 @@ def machine_page(engine: Engine, settings: Settings, point_id: str) -> None:
     def content() -> None:
         rows, active = fleet(engine)
         current = next(found for found in rows if found.id == point_id)
-        _verdict(engine, settings, current, active.get(point_id))
-        _trend(engine, current, _SPANS[span])
-        _signals(engine, current)
+        # Each part has a place of its own: what comes and goes in one must not move, and so redraw, the charts below.
+        with st.container():
+            _verdict(engine, settings, current, active.get(point_id))
+        with st.container():
+            _trend(engine, current, _SPANS[span])
+        with st.container():
+            _signals(engine, current)
 
     content()
     _alarms(engine, point_id)
@@ -47,17 +52,8 @@ def _verdict(engine: Engine, settings: Settings, row: PointRow, alarm: AlarmRow 
     symbol, word, colour = state_of(row, alarm, wanted=settings.baseline_windows)
     ratio = row.score / row.threshold if row.score is not None and row.threshold else None
     st.subheader(f"{symbol} :{colour}[{word}]")
-    if alarm is not None:
-        st.error(f"Diagnosis: {kind_text(alarm.kind)}. Raised {clock(alarm.raised_ns)}.")
-    elif row.state == "learning":
-        have, wanted = min(row.baseline_have, settings.baseline_windows), settings.baseline_windows
-        st.progress(have / wanted, text=f"Learning what is healthy here: {have} of {wanted} windows")
-        if row.failure:
-            st.warning(f"It learns anew: {row.failure}")
-    elif row.state == "training":
-        st.info("The healthy start is complete; its baseline is being trained.")
-    elif row.state == "failed":
-        st.error(f"No baseline could be learned: {row.failure}")
+    with st.container():
+        _state(settings, row, alarm)
     columns = st.columns(4)
     columns[0].metric("Score / threshold", "unknown" if ratio is None else f"{ratio:.2f}")
     verdict = latest_verdict(engine, row.id)
@@ -69,15 +65,28 @@ def _verdict(engine: Engine, settings: Settings, row: PointRow, alarm: AlarmRow 
         _cited(verdict, alarm)
 
 
+def _state(settings: Settings, row: PointRow, alarm: AlarmRow | None) -> None:
+    """Say what the state means: the diagnosis, how far learning is, or what went wrong."""
+    if alarm is not None:
+        st.error(f"Diagnosis: {kind_text(alarm.kind)}. Raised {clock(alarm.raised_ns)}.")
+    elif row.state == "learning":
+        have, wanted = min(row.baseline_have, settings.baseline_windows), settings.baseline_windows
+        st.progress(have / wanted, text=f"Learning what is healthy here: {have} of {wanted} windows")
+        if row.failure:
+            st.warning(f"It learns anew: {row.failure}")
+    elif row.state == "training":
+        st.info("The healthy start is complete; its baseline is being trained.")
+    elif row.state == "failed":
+        st.error(f"No baseline could be learned: {row.failure}")
+
+
 def _cited(verdict: VerdictRow, alarm: AlarmRow | None) -> None:
     """Class probabilities, and the window, bundle and contract that the verdict cites."""
     probabilities = verdict.probabilities or (alarm.probabilities if alarm else None)
     if probabilities:
         kind = kind_of(verdict.probabilities) or (alarm.kind if alarm else None)
         st.markdown(f"**Latest verdict:** {kind_text(kind)}")
-        st.plotly_chart(
-            probability_chart(probabilities, names=KINDS, key="probabilities"), key="probabilities", width="stretch"
-        )
+        plot(probability_chart(probabilities, names=KINDS, key="probabilities"), key="probabilities")
     made_by = [f"window of {clock(verdict.start_ns)}, {(verdict.end_ns - verdict.start_ns) / 1e6:.0f} ms"]
     made_by += [f"baseline {verdict.bundle}"] if verdict.bundle else []
     made_by += [f"network {verdict.diagnosis_bundle}"] if verdict.diagnosis_bundle else []
@@ -93,7 +102,7 @@ def _trend(engine: Engine, row: PointRow, span_s: int | None) -> None:
         st.caption("Scores appear once the baseline is learned.")
         return
     history = alarm_history(engine, row.id, most=_ALARMS)
-    st.plotly_chart(trend_chart(found, history, key=f"trend {row.id} {span_s}"), key="trend", width="stretch")
+    plot(trend_chart(found, history, key=f"trend {row.id} {span_s}"), key="trend")
 
 
 def _signals(engine: Engine, row: PointRow) -> None:
@@ -108,15 +117,16 @@ def _signals(engine: Engine, row: PointRow) -> None:
     rate_hz, key = verdict.rate_hz, row.id
     st.markdown(f"##### Envelope spectrum{'' if row.bearing is None else f' · bearing {row.bearing.name}'}")
     chart = envelope_chart(x, rate_hz, shaft_hz=shaft_hz, bearing=row.bearing, key=f"envelope {key}")
-    st.plotly_chart(chart, key="envelope", width="stretch")
+    plot(chart, key="envelope")
     if row.bearing is None:
         st.caption("No bearing is known here: publish it on the point's `about` topic to see its fault frequencies.")
     left, right = st.columns(2)
-    left.markdown("##### Spectrum")
-    chart = spectrum_chart(x, rate_hz, unit=row.unit, shaft_hz=shaft_hz, key=f"spectrum {key}")
-    left.plotly_chart(chart, key="spectrum", width="stretch")
-    right.markdown("##### Waveform")
-    right.plotly_chart(wave_chart(x, rate_hz, unit=row.unit, key=f"wave {key}"), key="wave", width="stretch")
+    with left:
+        st.markdown("##### Spectrum")
+        plot(spectrum_chart(x, rate_hz, unit=row.unit, shaft_hz=shaft_hz, key=f"spectrum {key}"), key="spectrum")
+    with right:
+        st.markdown("##### Waveform")
+        plot(wave_chart(x, rate_hz, unit=row.unit, key=f"wave {key}"), key="wave")
 
 
 def _alarms(engine: Engine, point_id: str) -> None:

@@ -115,6 +115,7 @@ def _look(stack: Any, point: str) -> None:
         f"{address}?point={quote(point, safe='')}", _ARTEFACTS / "machine.png", until="inner race fault of the bearing"
     )
     assert "BPFI" in shown
+    assert "anomaly score" in shown
     shown = screenshot(address, _ARTEFACTS / "fleet.png", until="In alarm")
     assert "Fleet" in shown
     assert (_ARTEFACTS / "machine.png").stat().st_size > 20_000

@@ -1,13 +1,17 @@
-"""Rolling-element bearing geometry and the fault orders that follow from it; refuses impossible bearings."""
+"""Rolling-element bearings, a library of them, and the fault orders of their geometry; refuses impossible bearings."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from features.errors import ParameterError
 
-__all__ = ["BEARINGS", "Bearing", "FaultOrders", "bearing_named"]
+__all__ = ["BEARINGS", "Bearing", "FaultOrders", "bearing_named", "load_bearings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Bearing:
         Rolling-element and pitch diameter in millimetres, 0 < ball < pitch.
     contact_deg : float
         Contact angle in degrees, 0 <= angle < 90.
+    source : str
+        Where the geometry comes from; bearings that differ in nothing else are equal.
 
     Raises
     ------
@@ -67,6 +73,7 @@ class Bearing:
     ball_mm: float
     pitch_mm: float
     contact_deg: float = 0.0
+    source: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if self.balls < 3:
@@ -98,28 +105,95 @@ class Bearing:
         )
 
 
-_INCH_MM = 25.4
+def load_bearings(path: Path) -> dict[str, Bearing]:
+    """Read a library of one's own and lay it over the built-in one.
 
-# 6205 and 6203: Case Western Reserve University bearing data centre. PRONOSTIA: Nectoux et al., PHM 2012.
-BEARINGS = {
-    bearing.name: bearing
-    for bearing in (
-        Bearing("6205-2RS", balls=9, ball_mm=0.3126 * _INCH_MM, pitch_mm=1.537 * _INCH_MM),
-        Bearing("6203-2RS", balls=8, ball_mm=0.2656 * _INCH_MM, pitch_mm=1.122 * _INCH_MM),
-        Bearing("PRONOSTIA", balls=13, ball_mm=3.5, pitch_mm=25.6),
-    )
-}
+    Parameters
+    ----------
+    path : Path
+        TOML of the form of ``features/bearings.toml``: one ``[[bearing]]`` table each, with ``name``, ``balls``,
+        ``ball_mm`` and ``pitch_mm``, optionally ``contact_deg`` and ``source``.
+
+    Returns
+    -------
+    dict of str to Bearing
+        The built-in bearings and the user's; where names agree the user's holds.
+
+    Raises
+    ------
+    ParameterError
+        If the file cannot be read, is no TOML, or holds an entry that is not admissible or a name twice; the message
+        names file and entry.
+    """
+    return BEARINGS | _read(path)
 
 
-def bearing_named(name: str) -> Bearing:
-    """Look a bearing up by its designation.
+def bearing_named(name: str, library: Mapping[str, Bearing] | None = None) -> Bearing:
+    """Look a bearing up by its designation, in the built-in library or in one from `load_bearings`.
 
     Raises
     ------
     ParameterError
         If the library has no such bearing.
     """
+    known = BEARINGS if library is None else library
     try:
-        return BEARINGS[name]
+        return known[name]
     except KeyError:
-        raise ParameterError(f"no bearing named {name!r}; known are {', '.join(sorted(BEARINGS))}") from None
+        raise ParameterError(f"no bearing named {name!r}; known are {', '.join(sorted(known))}") from None
+
+
+def _read(path: Path) -> dict[str, Bearing]:
+    try:
+        return _bearings(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ParameterError(f"bearings cannot be read from {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ParameterError(f"bearings in {path} are no TOML: {error}") from error
+    except ParameterError as error:
+        raise ParameterError(f"{path}: {error}") from error
+
+
+def _bearings(document: dict[str, Any]) -> dict[str, Bearing]:
+    entries = document.get("bearing")
+    if set(document) != {"bearing"} or not isinstance(entries, list) or not entries:
+        raise ParameterError(
+            f"a library holds {', '.join(map(repr, sorted(document))) or 'nothing'}; only [[bearing]] is wanted"
+        )
+    found: dict[str, Bearing] = {}
+    for entry in entries:
+        bearing = _bearing(entry)
+        if bearing.name in found:
+            raise ParameterError(f"bearing {bearing.name!r} stands in the library twice")
+        found[bearing.name] = bearing
+    return found
+
+
+def _bearing(entry: Any) -> Bearing:
+    name = entry.get("name") if isinstance(entry, dict) else None
+    if not isinstance(name, str) or not name.strip():
+        raise ParameterError(f"a bearing is {entry!r}; a [[bearing]] table with a name is wanted")
+    unknown = sorted(set(entry) - set(_TYPES))
+    if unknown:
+        raise ParameterError(f"bearing {name!r} has an unknown key {unknown[0]!r}; known are {', '.join(_TYPES)}")
+    missing = [key for key in ("balls", "ball_mm", "pitch_mm") if key not in entry]
+    if missing:
+        raise ParameterError(f"bearing {name!r} lacks {missing[0]}")
+    for key, given in entry.items():
+        # By type itself: a TOML boolean is an int to Python.
+        if type(given) not in _TYPES[key]:
+            wanted = " or ".join(kind.__name__ for kind in _TYPES[key])
+            raise ParameterError(f"bearing {name!r} has {key} = {given!r}; {wanted} is wanted")
+    return Bearing(**entry)
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "balls": (int,),
+    "ball_mm": (float, int),
+    "pitch_mm": (float, int),
+    "contact_deg": (float, int),
+    "source": (str,),
+}
+
+BEARINGS = _read(Path(__file__).with_name("bearings.toml"))

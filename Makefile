@@ -51,6 +51,7 @@ bench: $(READY)dev packages  ## Measure speed into docs/results
 results: $(READY)dev  ## Measure the models on public data into docs/results
 	$(BIN)/raceway --data-dir build/results train diagnosis
 	$(BIN)/raceway evaluate cwru-anomaly --output docs/results/cwru-anomaly.json
+	$(BIN)/raceway evaluate cwru-envelope --output docs/results/cwru-envelope.json
 	$(BIN)/raceway --data-dir build/results evaluate cwru-kind --output docs/results/cwru-kind.json
 	$(BIN)/raceway results --output docs/RESULTS.md
 

@@ -70,6 +70,20 @@ SECTIONS = (
         },
     ),
     Section(
+        "cwru-envelope.json",
+        "Fault kinds on CWRU from the envelope alone",
+        "raceway evaluate cwru-envelope",
+        "No training: the strongest family of fault lines of each of the 60 fault records, with one setting for all. "
+        "The setting was chosen after the records had been seen, so the count is flattered.",
+        {
+            "right": ("records named rightly", ",d"),
+            "wrong": ("records named wrongly", ",d"),
+            "undecided": ("records left undecided", ",d"),
+            "healthy_undecided": ("healthy records left undecided", ",d"),
+            "healthy_records": ("healthy records", ",d"),
+        },
+    ),
+    Section(
         "cwru-kind.json",
         "Fault kinds on CWRU, learned on simulated machines",
         "raceway evaluate cwru-kind",

@@ -1,1 +1,1 @@
-"""Numbers from a window of vibration: statistics, spectrum, envelope, wavelets. Pure; no clock, no I/O."""
+"""Numbers from a window of vibration: statistics, spectra, envelope, orders, wavelets. Pure: only its own tables."""

@@ -115,6 +115,17 @@ def evaluate_cwru_kind(ctx: click.Context, /) -> dict[str, Any]:
         return cwru_kind(data_root() / "cwru", diagnoser, progress=lambda done, total: show(100 * done // total))
 
 
+@evaluate.command("cwru-envelope")
+@measured
+def evaluate_cwru_envelope(ctx: click.Context, /) -> dict[str, Any]:
+    """Fault kinds of the CWRU records from their envelope spectra alone, without any training."""
+    settings_of(ctx)
+    from models.envelope_rule import cwru_envelope
+
+    with progress_bar("Evaluating", 100) as show:
+        return cwru_envelope(data_root() / "cwru", progress=lambda done, total: show(100 * done // total))
+
+
 @click.group()
 def bench() -> None:
     """Measure speed, as ratios within one run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Self, TypeVar
@@ -129,7 +130,7 @@ class Changes:
 Config = TypeVar("Config", CusumConfig, PageHinkleyConfig)
 
 
-class _TwoSided(Generic[Config]):
+class _TwoSided(ABC, Generic[Config]):
     """What both detectors share: two sums that cannot fall below zero."""
 
     def __init__(self, config: Config) -> None:
@@ -142,9 +143,9 @@ class _TwoSided(Generic[Config]):
         self._mean = self._up = self._down = 0.0
         self._up_for = self._down_for = 0
 
+    @abstractmethod
     def _step(self, value: float) -> tuple[float, float]:
         """Take a value; give its excess over the mean and the same below it, both less the slack."""
-        raise NotImplementedError
 
     @property
     def _warm(self) -> bool:

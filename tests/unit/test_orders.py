@@ -9,10 +9,7 @@ import pytest
 
 from features.errors import ParameterError
 from features.orders import (
-    CLEAR,
     AngleSignal,
-    SpeedEstimate,
-    estimate_shaft_hz,
     order_amplitudes,
     order_amplitudes_from_spectrum,
     order_spectrum,
@@ -22,6 +19,7 @@ from features.orders import (
     tacho_pulses,
 )
 from features.spectral import amplitude_spectrum
+from features.speed import CLEAR, SpeedEstimate, estimate_shaft_hz
 from models.datasets.cwru import records
 
 _RATE_HZ = 10_000.0

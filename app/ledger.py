@@ -11,11 +11,11 @@ from sqlalchemy import Connection
 from app.intake import Received
 from app.schema import alarms
 from app.watch import AlarmChange, Verdict, kind_of
-from features.contract import FULL
+from features.contract import BASELINE
 
 __all__ = ["block_row", "window_row", "write_alarms"]
 
-_RMS = FULL.index("rms")
+_RMS = BASELINE.index("rms")
 
 
 def block_row(received: Received) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def window_row(point_id: str, verdict: Verdict) -> dict[str, Any]:
         "shaft_hz": window.shaft_hz,
         "load": window.load,
         "rms": float(verdict.features[_RMS]),
-        "contract": FULL.hash,
+        "contract": BASELINE.hash,
         "features": verdict.features.astype("<f4").tobytes(),
         "score": verdict.score,
         "threshold": verdict.threshold,

@@ -35,8 +35,9 @@ from app.store import (
 from app.watch import AlarmChange, Verdict, Watch, kind_of
 from app.windower import Tally
 from app.wire import About, PointId
-from features.contract import FULL, extract
+from features.contract import BASELINE
 from features.errors import ArtifactError, ContractError
+from features.extraction import extract
 from features.faultmap import MAP_HASH
 from features.window import Window
 from models.bundle import load_bundle
@@ -339,15 +340,16 @@ def _is_of_the_store(error: Exception) -> bool:
 
 
 def _extracted(by_point: dict[str, list[Window]]) -> dict[str, NDArray[np.float32]]:
-    """Features of all windows, in one call for each rate and number of channels."""
-    groups: dict[tuple[float, int], list[str]] = defaultdict(list)
+    """Features of all windows, in one call for each rate, unit and number of channels."""
+    groups: dict[tuple[float, str, int], list[str]] = defaultdict(list)
     for key, cut in by_point.items():
         if cut:
-            groups[cut[0].rate_hz, cut[0].samples.shape[0]].append(key)
+            groups[cut[0].rate_hz, cut[0].unit, cut[0].samples.shape[0]].append(key)
     features: dict[str, NDArray[np.float32]] = {}
-    for (rate_hz, n_channels), keys in groups.items():
+    for (rate_hz, unit, n_channels), keys in groups.items():
         batch = np.stack([window.samples for key in keys for window in by_point[key]])
-        values = extract(batch, rate_hz, profile=FULL).reshape(len(batch), n_channels * len(FULL.features))
+        values = extract(batch, rate_hz, profile=BASELINE, unit=unit)
+        values = values.reshape(len(batch), n_channels * len(BASELINE.features))
         first = 0
         for key in keys:
             features[key] = values[first : first + len(by_point[key])]

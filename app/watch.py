@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.alarm import Alarm, AlarmConfig
 from app.store import PointRow
 from app.windower import Windower, WindowerConfig
-from features.contract import FULL
+from features.contract import BASELINE
 from features.errors import ArtifactError, ContractError
 from features.faultmap import fault_map
 from features.window import Window
@@ -105,7 +105,7 @@ class Watch:
         )
         if row.state == "watching" and row.bundle is not None:
             try:
-                watch.scorer = Scorer(load_bundle(bundles / row.bundle), contract=FULL.hash)
+                watch.scorer = Scorer(load_bundle(bundles / row.bundle), contract=BASELINE.hash)
             except (ArtifactError, ContractError) as error:
                 watch.fault = str(error)
         return watch

@@ -7,6 +7,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from features.errors import ParameterError
+from features.samples import check_finite
 
 __all__ = ["cepstral_prewhitened", "power_cepstrum", "real_cepstrum"]
 
@@ -53,6 +54,7 @@ def real_cepstrum(x: Floats, rate_hz: float) -> tuple[NDArray[np.float64], Float
     >>> float(quefrency[c.argmax()]), round(float(c.max()), 4)
     (0.04, 0.25)
     """
+    check_finite(x)
     n = x.shape[-1]
     _check(n, rate_hz)
     power = np.abs(scipy.fft.rfft(x, axis=-1)) ** 2
@@ -128,6 +130,7 @@ def cepstral_prewhitened(x: Floats) -> Floats:
     >>> int(y.argmax()), round(float(y.max()), 6)
     (5, 1.0)
     """
+    check_finite(x)
     n = x.shape[-1]
     _check(n, 1.0)
     spectrum: NDArray[np.complexfloating] = scipy.fft.rfft(x, axis=-1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from features.bearing import FaultOrders
 from features.envelope import SLIP
 from features.errors import ParameterError
+from features.samples import check_finite
 
 __all__ = [
     "FAMILIES",
@@ -140,6 +141,7 @@ def fault_lines(frequencies: NDArray[np.float64], lines: Floats, *, shaft_hz: fl
     >>> round(float(found.slip[0]), 2), strongest_family(found).kind
     (0.01, 'outer')
     """
+    check_finite(lines, "lines")
     if not shaft_hz > 0.0:
         raise ParameterError(f"fault lines were asked at a shaft speed of {shaft_hz} Hz; a positive one is wanted")
     if frequencies.ndim != 1 or lines.shape[-1] != frequencies.size or frequencies.size < 2:

@@ -10,6 +10,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from features.errors import ParameterError
+from features.samples import check_finite
 from features.statistics import moments, ratio
 
 __all__ = [
@@ -63,6 +64,7 @@ def synchronous_average(x: Floats, *, samples_per_rev: int) -> NDArray[np.float6
     >>> synchronous_average(np.array([1.0, 2.0, 3.0, 4.0]), samples_per_rev=2).tolist()
     [2.0, 3.0]
     """
+    check_finite(x)
     n = x.shape[-1]
     if samples_per_rev < 1 or n < samples_per_rev or n % samples_per_rev:
         raise ParameterError(f"{n} samples are no whole revolutions of {samples_per_rev}; resample over whole ones")
@@ -346,6 +348,7 @@ class QuarticTrend:
 
 def _refuse_mesh(tsa: Floats, teeth: int) -> None:
     # The upper sideband of the mesh must be a line of its own, and the lower one none of the shaft's.
+    check_finite(tsa)
     if not max(_SHAFT_ORDERS) + 2 <= teeth < tsa.shape[-1] / 2 - 1:
         raise ParameterError(
             f"{teeth} teeth in an average of {tsa.shape[-1]} samples; at least 4 teeth and more than 2 (teeth + 1) "

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.envelope import squared_envelope
 from features.errors import ParameterError
+from features.samples import check_finite
 from features.statistics import ratio
 
 __all__ = ["LEAST_BINS", "Kurtogram", "Level", "kurtogram", "kurtogram_grid", "spectral_kurtosis"]
@@ -107,6 +108,7 @@ def spectral_kurtosis(x: Floats, rate_hz: float, *, n_window: int) -> tuple[NDAr
     >>> round(float(k[f == 1024.0][0]), 3)
     -1.0
     """
+    check_finite(x)
     n = x.shape[-1]
     if n_window < 8 or n < 2 * n_window:
         raise ParameterError(
@@ -181,6 +183,7 @@ def kurtogram(x: Floats, rate_hz: float, *, levels: int) -> Kurtogram:
     >>> k.centre_hz[k.level == 2].tolist(), bool(np.abs(k.kurtosis).max() < 0.5)
     ([512.0, 1536.0, 2560.0, 3584.0], True)
     """
+    check_finite(x)
     n = x.shape[-1]
     grid = kurtogram_grid(levels)
     if n // 2 < LEAST_BINS * grid[-1].bands:

@@ -13,7 +13,7 @@ import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
 from features.errors import ParameterError
-from features.statistics import Moments
+from features.statistics import GAUSSIAN_SHAPES, Moments
 
 __all__ = ["Ewma", "LinearTrend", "RunningMoments", "SlidingRms", "Trend"]
 
@@ -22,13 +22,13 @@ _NS_PER_H = 3600 * 10**9
 
 
 class RunningMoments:
-    """Moments up to the fourth, extremes and mean absolute value of all values so far.
+    """Moments up to the sixth, extremes, mean absolute value and root amplitude of all values so far.
 
     Notes
     -----
-    A block's own two-pass sums are merged into the running ones: Chan, Golub and LeVeque (1979) for the variance,
-    Pebay, "Formulas for robust, one-pass parallel computation of covariances and arbitrary-order statistical moments",
-    Sandia report SAND2008-6212, for third and fourth. A block of one value is Welford's step.
+    A block's own two-pass sums are merged into the running ones by the formulas of any order of Pebay, "Formulas for
+    robust, one-pass parallel computation of covariances and arbitrary-order statistical moments", Sandia report
+    SAND2008-6212, equation 2.1. A block of one value is Welford's step.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class RunningMoments:
     >>> for value in (1.0, -1.0, 1.0, -1.0):
     ...     running.update(value)
     >>> m = running.moments()
-    >>> running.n, float(m.rms), float(m.kurtosis)
+    >>> running.n, float(m.rms), round(float(m.kurtosis), 9)
     (4, 1.0, 1.0)
     """
 
@@ -46,7 +46,9 @@ class RunningMoments:
     def reset(self) -> None:
         """Forget all values."""
         self.n = 0
-        self._mean = self._m2 = self._m3 = self._m4 = self._abs = 0.0
+        self._mean = self._abs = self._root = 0.0
+        # Sums of the powers of deviations by their exponent; those of 0 and 1 are never read.
+        self._sums = [0.0] * 7
         self._low, self._high = math.inf, -math.inf
 
     def update(self, values: ArrayLike) -> None:
@@ -60,33 +62,32 @@ class RunningMoments:
         x = _block(values)
         if x.size:
             block = RunningMoments()
-            block.n, block._mean, block._abs = x.size, float(x.mean()), float(np.abs(x).mean())
-            centred = x - block._mean
-            squared = centred * centred
-            block._m2 = float(squared.sum())
-            block._m3, block._m4 = float(squared @ centred), float(squared @ squared)
+            absolute = np.abs(x)
+            block.n, block._mean = x.size, float(x.mean())
+            block._abs, block._root = float(absolute.mean()), float(np.sqrt(absolute).mean())
+            block._sums = [0.0, 0.0, *(float(((x - block._mean) ** p).sum()) for p in range(2, 7))]
             block._low, block._high = float(x.min()), float(x.max())
             self.merge(block)
 
     def merge(self, other: RunningMoments) -> None:
         """Take in all values that another one has seen."""
-        na, nb = self.n, other.n
-        n = na + nb
-        if nb == 0:
+        if other.n == 0:
             return
+        n = self.n + other.n
         delta = other._mean - self._mean
-        share = delta * nb / n
-        cross = delta * share * na
-        self._m4 += (
-            other._m4
-            + cross * delta * delta * (na * na - na * nb + nb * nb) / (n * n)
-            + 6.0 * delta * delta * (na * na * other._m2 + nb * nb * self._m2) / (n * n)
-            + 4.0 * delta * (na * other._m3 - nb * self._m3) / n
-        )
-        self._m3 += other._m3 + cross * delta * (na - nb) / n + 3.0 * delta * (na * other._m2 - nb * self._m2) / n
-        self._m2 += other._m2 + cross
-        self._mean += share
-        self._abs += (other._abs - self._abs) * nb / n
+        ours, theirs = self.n / n, other.n / n
+        merged = [0.0, 0.0]
+        for p in range(2, 7):
+            total = self._sums[p] + other._sums[p]
+            total += ours * other.n * delta**p * (ours ** (p - 1) - (-theirs) ** (p - 1))
+            for k in range(1, p - 1):
+                moved = (-theirs) ** k * self._sums[p - k] + ours**k * other._sums[p - k]
+                total += math.comb(p, k) * delta**k * moved
+            merged.append(total)
+        self._sums = merged
+        self._mean += delta * theirs
+        self._abs += (other._abs - self._abs) * theirs
+        self._root += (other._root - self._root) * theirs
         self._low, self._high, self.n = min(self._low, other._low), max(self._high, other._high), n
 
     def moments(self) -> Moments:
@@ -99,17 +100,15 @@ class RunningMoments:
         """
         if self.n == 0:
             raise ParameterError("moments were asked of no values; update first")
-        variance = self._m2 / self.n
-        peak = max(abs(self._low), abs(self._high))
-        # The same floor as in the batch: a deviation that drowns in the rounding of the mean has no shape.
-        varies = variance > (float(np.finfo(np.float64).eps) * peak) ** 2
-        skewness, kurtosis = 0.0, 3.0
-        if varies:
-            skewness = self._m3 / self.n / variance**1.5
-            kurtosis = self._m4 / self.n / variance**2
-        rms, spread = math.sqrt(variance + self._mean**2), self._high - self._low
-        names = (self._mean, math.sqrt(variance), rms, peak, spread, self._abs, skewness, kurtosis)
-        return Moments(*(np.asarray(value, dtype=np.float64) for value in names))
+        # The same floor as in the batch: extremes that differ by rounding alone have no shape.
+        varies = self._high - self._low > float(np.finfo(np.float64).eps) * max(abs(self._low), abs(self._high))
+        variance = self._sums[2] / self.n if varies else 0.0
+        shapes = GAUSSIAN_SHAPES.tolist()
+        if variance > 0.0:
+            shapes = [self._sums[p] / self.n / variance ** (0.5 * p) for p in range(3, 7)]
+        rms = math.sqrt(variance + self._mean**2)
+        levels = (self._mean, math.sqrt(variance), rms, self._low, self._high, self._abs, self._root**2)
+        return Moments(*(np.asarray(value, dtype=np.float64) for value in (*levels, *shapes)))
 
     @property
     def low(self) -> float:
@@ -123,7 +122,7 @@ class RunningMoments:
 
     def snapshot(self) -> dict[str, Any]:
         """State as plain values that JSON can hold."""
-        sums = [self._mean, self._m2, self._m3, self._m4, self._abs]
+        sums = [self._mean, self._abs, self._root, *self._sums[2:]]
         return {"n": self.n, "sums": sums, "extremes": [self._low, self._high] if self.n else []}
 
     @classmethod
@@ -132,7 +131,8 @@ class RunningMoments:
         restored = cls()
         n, sums, extremes = _fields(state, "n", "sums", "extremes")
         restored.n = _count(n)
-        restored._mean, restored._m2, restored._m3, restored._m4, restored._abs = _numbers(sums, 5)
+        restored._mean, restored._abs, restored._root, *powers = _numbers(sums, 8)
+        restored._sums = [0.0, 0.0, *powers]
         if restored.n:
             restored._low, restored._high = _numbers(extremes, 2)
         return restored

@@ -339,7 +339,7 @@ def order_amplitudes(signal: AngleSignal, orders: NDArray[np.float64]) -> NDArra
 
 
 def order_amplitudes_from_spectrum(
-    amplitude: Floats, bin_hz: float, shaft_hz: ArrayLike, orders: NDArray[np.float64]
+    amplitude: Floats, bin_hz: float, shaft_hz: ArrayLike, orders: NDArray[np.float64], *, tolerance: float = 0.01
 ) -> Floats:
     """Largest spectral line near each order, for many windows each at its own speed.
 
@@ -353,11 +353,13 @@ def order_amplitudes_from_spectrum(
         Shaft speed of each window in Hz, positive.
     orders : ndarray, shape (k,)
         Positive.
+    tolerance : float
+        Share of the order by which a line may lie off, 0 or more: 1 % for stated speeds, 2 % for the slip of bearings.
 
     Returns
     -------
     ndarray, shape (..., k)
-        Largest of the bins within one bin or 1 % of the order, whichever is more; never the bin at 0 Hz, and 0 where
+        Largest of the bins within one bin or the tolerance, whichever is more; never the bin at 0 Hz, and 0 where
         the order lies beyond the spectrum. The unit is that of `amplitude`.
 
     Raises
@@ -375,7 +377,7 @@ def order_amplitudes_from_spectrum(
         raise ParameterError("bin spacing, speeds and orders must be positive and finite; leave windows at rest out")
     bins = amplitude.shape[-1]
     position = np.broadcast_to(speeds[..., None] * (orders / bin_hz), (*amplitude.shape[:-1], orders.size))
-    reach = np.maximum(1.0, 0.01 * position)
+    reach = np.maximum(1.0, tolerance * position)
     # The rounding of speed x order / spacing must not push a bin that stands on the limit out.
     first = np.maximum(np.ceil(position - reach - 1e-9), 1.0).astype(np.intp)
     last = np.minimum(np.floor(position + reach + 1e-9), bins - 1.0).astype(np.intp)

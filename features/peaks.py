@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from features.errors import ParameterError
+from features.samples import check_finite
 
 __all__ = ["LINE_BINS", "harmonics", "peaks", "sidebands"]
 
@@ -224,6 +225,7 @@ def _interpolated(amplitudes: Floats, places: NDArray[np.intp]) -> tuple[Floats,
 
 
 def _check_spectrum(frequencies: NDArray[np.float64], amplitudes: Floats) -> None:
+    check_finite(amplitudes, "lines")
     if frequencies.ndim != 1 or frequencies.size < 3 or amplitudes.shape[-1] != frequencies.size:
         raise ParameterError(
             f"a spectrum of shape {amplitudes.shape} came with frequencies of shape {frequencies.shape}; "

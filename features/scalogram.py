@@ -9,6 +9,7 @@ import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 
 from features.errors import ParameterError
+from features.samples import check_finite
 
 __all__ = ["Scalogram", "scalogram"]
 
@@ -86,6 +87,7 @@ def scalogram(x: Floats, rate_hz: float, *, frequencies_hz: ArrayLike, columns: 
     >>> result.amplitude.shape, result.amplitude[:, 32].round(3).tolist()
     ((3, 64), [0.0, 1.0, 0.011])
     """
+    check_finite(x)
     frequencies = np.atleast_1d(np.asarray(frequencies_hz, dtype=np.float64))
     _check(frequencies, rate_hz, columns, w0)
     n = x.shape[-1]

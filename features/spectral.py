@@ -10,6 +10,7 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from features.errors import ParameterError
+from features.samples import check_finite
 from features.statistics import ratio
 
 __all__ = [
@@ -29,6 +30,8 @@ Floats = NDArray[np.floating]
 
 # Bins this far below the mean power (-100 dB) count as this: there, float32 transforms hold their own rounding.
 _SHAPE_FLOOR = 1e-10
+# Bins summed at once on the way to a roll-off.
+_BLOCK = 32
 
 
 @functools.lru_cache(maxsize=32)
@@ -54,15 +57,13 @@ def bin_power(spectrum: NDArray[np.complexfloating], n: int) -> Floats:
     ndarray, shape (..., n // 2 + 1)
         In unit squared (Parseval: the sum over bins is the mean square).
     """
-    power = spectrum.real**2 + spectrum.imag**2
-    power *= 2.0 / (float(n) * float(n))
-    power[..., 0] *= 0.5
+    power = _mean_squares(spectrum, n)
     if n % 2 == 0:
         power[..., -1] *= 0.5
     return power
 
 
-def hann_power(spectrum: NDArray[np.complexfloating], n: int) -> Floats:
+def hann_power(spectrum: NDArray[np.complexfloating], n: int, *, stop: int | None = None) -> Floats:
     """Mean-square of each bin as a Hann window gives it, the mean of the samples removed first.
 
     Parameters
@@ -71,10 +72,12 @@ def hann_power(spectrum: NDArray[np.complexfloating], n: int) -> Floats:
         Unwindowed ``rfft`` of n samples, n at least 4: the window is applied here, on the bins.
     n : int
         Samples that were transformed.
+    stop : int or None
+        Bin before which to end, at least 3; None for all.
 
     Returns
     -------
-    ndarray, shape (..., n // 2 + 1)
+    ndarray, shape (..., n // 2 + 1), or (..., stop) if that is less
         In unit squared, corrected for the noise bandwidth of the window (1.5 bins), so that the bins sum to the mean
         square of stationary samples; a tone spreads over three bins or four.
 
@@ -90,17 +93,18 @@ def hann_power(spectrum: NDArray[np.complexfloating], n: int) -> Floats:
     >>> hann_power(np.fft.rfft(x), 1000)[48:53].round(4).tolist()
     [0.0, 0.0833, 0.3333, 0.0833, 0.0]
     """
-    source = spectrum.copy()
+    bins = spectrum.shape[-1] if stop is None else min(stop, spectrum.shape[-1])
+    source = spectrum[..., : bins + 1] * 0.25
     source[..., 0] = 0.0
-    # The bin after the last is the mirror image of the one before it, or for odd n of itself.
-    beyond = np.conj(source[..., -2 if n % 2 == 0 else -1])
-    windowed = 0.5 * source
-    source *= 0.25
-    windowed[..., 1:] -= source[..., :-1]
-    windowed[..., :-1] -= source[..., 1:]
+    if bins == spectrum.shape[-1]:
+        # The bin after the last is the mirror image of the one before it, or for odd n of itself.
+        beyond = np.conj(source[..., -2 if n % 2 == 0 else -1])
+        source = np.concatenate([source, beyond[..., None]], axis=-1)
+    windowed = 2.0 * source[..., :-1]
+    windowed -= source[..., 1:]
+    windowed[..., 1:] -= source[..., :-2]
     windowed[..., 0] -= np.conj(source[..., 1])
-    windowed[..., -1] -= 0.25 * beyond
-    power = bin_power(windowed, n)
+    power = bin_power(windowed, n) if bins == spectrum.shape[-1] else _mean_squares(windowed, n)
     # The mean of the squared window is 3 / 8.
     power *= 8.0 / 3.0
     return power
@@ -147,6 +151,7 @@ def welch_psd(
     >>> float(f[density.argmax()]), round(float(density.sum() * f[1]), 6)
     (128.0, 0.5)
     """
+    check_finite(x)
     n = x.shape[-1]
     if not rate_hz > 0.0:
         raise ParameterError(f"a density was asked at a rate of {rate_hz} Hz; a positive one is wanted")
@@ -184,6 +189,11 @@ def amplitude_spectrum(x: Floats, rate_hz: float) -> tuple[NDArray[np.float64], 
     amplitudes : ndarray, shape (..., n // 2 + 1)
         Peak amplitude in the unit of `x`: a sine of 1 g on a bin reads 1 g.
 
+    Raises
+    ------
+    ParameterError
+        If there are fewer than 2 samples, or one is not finite.
+
     Examples
     --------
     >>> t = np.arange(1000) / 1000.0
@@ -191,7 +201,10 @@ def amplitude_spectrum(x: Floats, rate_hz: float) -> tuple[NDArray[np.float64], 
     >>> float(f[a.argmax()]), round(float(a.max()), 6)
     (50.0, 1.0)
     """
+    check_finite(x)
     n = x.shape[-1]
+    if n < 2:
+        raise ParameterError(f"a spectrum of {n} samples was asked; at least 2 are wanted")
     window = hann(n)
     spectrum = np.abs(scipy.fft.rfft((x - x.mean(axis=-1, keepdims=True)) * window, axis=-1))
     spectrum *= 2.0 / float(window.sum(dtype=np.float64))
@@ -264,12 +277,12 @@ def centroid_spread_hz(power: Floats, rate_hz: float) -> tuple[Floats, Floats]:
         Hz.
     """
     weights = power[..., 1:]
-    bins = power.shape[-1]
-    frequency = np.arange(1, bins, dtype=power.dtype) * (0.5 * rate_hz / (bins - 1))
-    total = weights.sum(axis=-1, dtype=np.float64)
-    first = ratio((weights @ frequency).astype(np.float64), total)
-    second = ratio((weights @ (frequency * frequency)).astype(np.float64), total)
-    return first, np.sqrt(np.maximum(second - first * first, 0.0))
+    # One product for all three sums; in shares of Nyquist, so that none outgrows single precision.
+    sums = (weights @ _powers_of_share(weights.shape[-1], power.dtype.name)).astype(np.float64)
+    first = ratio(sums[..., 1], sums[..., 0])
+    second = ratio(sums[..., 2], sums[..., 0])
+    nyquist = 0.5 * rate_hz
+    return nyquist * first, nyquist * np.sqrt(np.maximum(second - first * first, 0.0))
 
 
 def roll_off_hz(power: Floats, rate_hz: float, *, share: float) -> Floats:
@@ -305,11 +318,21 @@ def roll_off_hz(power: Floats, rate_hz: float, *, share: float) -> Floats:
     """
     if not 0.0 < share < 1.0:
         raise ParameterError(f"a roll-off was asked for a share of {share}; above 0 and below 1 is wanted")
-    bins = power.shape[-1]
-    reached = np.cumsum(power[..., 1:], axis=-1, dtype=np.float64)
-    total = reached[..., -1]
-    below = np.count_nonzero(reached < share * total[..., None], axis=-1)
-    return np.where(total > 0.0, (below + 1) * (0.5 * rate_hz / (bins - 1)), 0.0)
+    bins = power.shape[-1] - 1
+    rows = power.reshape(-1, bins + 1)
+    # Sums over blocks find the block, sums within it the bin: a running sum over all bins costs four times as much.
+    blocks = -(-bins // _BLOCK)
+    tiles = np.zeros((len(rows), blocks, _BLOCK), dtype=power.dtype)
+    tiles.reshape(len(rows), -1)[:, :bins] = rows[:, 1:]
+    reached = np.zeros((len(rows), blocks + 1))
+    np.cumsum(tiles.sum(axis=-1), axis=-1, out=reached[:, 1:])
+    wanted = share * reached[:, -1:]
+    block = np.minimum(np.count_nonzero(reached[:, 1:] < wanted, axis=-1), blocks - 1)
+    row = np.arange(len(rows))
+    within = reached[row, block][:, None] + np.cumsum(tiles[row, block], axis=-1, dtype=np.float64)
+    place = np.count_nonzero(within < wanted, axis=-1)
+    line = np.minimum(block * _BLOCK + np.minimum(place, _BLOCK - 1) + 1, bins) * (0.5 * rate_hz / bins)
+    return np.where(reached[:, -1] > 0.0, line, 0.0).reshape(power.shape[:-1])
 
 
 def flatness_entropy(power: Floats) -> tuple[Floats, Floats]:
@@ -358,3 +381,21 @@ def flatness_entropy(power: Floats) -> tuple[Floats, Floats]:
     flatness = np.exp(logs.mean(axis=-1).astype(np.float64))
     excess = np.einsum("...i,...i->...", relative, logs).astype(np.float64) / (count * np.log(count))
     return np.where(sounds, np.minimum(flatness, 1.0), 0.0), np.where(sounds, np.clip(1.0 - excess, 0.0, 1.0), 0.0)
+
+
+def _mean_squares(spectrum: NDArray[np.complexfloating], n: int) -> Floats:
+    """Mean square of each bin of n samples as if it stood for its mirror image too, but for DC."""
+    power = spectrum.real**2
+    power += spectrum.imag**2
+    power *= 2.0 / (float(n) * float(n))
+    power[..., 0] *= 0.5
+    return power
+
+
+@functools.lru_cache(maxsize=32)
+def _powers_of_share(bins: int, dtype: str) -> Floats:
+    """Zeroth to second power of each bin's frequency over Nyquist, DC left out; shape (bins, 3), read-only."""
+    share = np.arange(1, bins + 1) / bins
+    powers = np.stack([np.ones(bins), share, share**2], axis=-1).astype(dtype)
+    powers.flags.writeable = False
+    return powers

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Moments", "clearance_factor", "moments", "ratio", "zero_crossing_rate"]
+__all__ = ["GAUSSIAN_SHAPES", "Moments", "WindowMoments", "moments", "ratio", "zero_crossing_rate"]
 
 Floats = NDArray[np.floating]
+
+_ORDER = np.arange(3.0, 7.0)
+# Third to sixth standardised moment of a Gaussian, which stand for a constant window.
+GAUSSIAN_SHAPES = np.array([0.0, 3.0, 0.0, 15.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,20 +23,35 @@ class Moments:
 
     Attributes
     ----------
-    mean, std, rms, peak, peak_to_peak, mean_abs : ndarray, shape (...)
-        In the unit of the samples; `std` is the population deviation, `peak` the largest absolute value.
-    skewness, kurtosis : ndarray, shape (...)
-        Fisher-Pearson skewness and Pearson kurtosis (3 for a Gaussian); 0 and 3 for a constant window.
+    mean, std, rms, minimum, maximum, mean_abs, root_amplitude : ndarray, shape (...)
+        In the unit of the samples; `std` is the population deviation, `root_amplitude` the squared mean of the square
+        roots of the absolute values.
+    skewness, kurtosis, hyperskewness, hyperflatness : ndarray, shape (...)
+        Third to sixth central moment over that power of `std`: kurtosis is Pearson's (3 for a Gaussian, not 0), and
+        hyperflatness 15 for a Gaussian. A constant window reads as a Gaussian: 0, 3, 0 and 15.
     """
 
     mean: Floats
     std: Floats
     rms: Floats
-    peak: Floats
-    peak_to_peak: Floats
+    minimum: Floats
+    maximum: Floats
     mean_abs: Floats
+    root_amplitude: Floats
     skewness: Floats
     kurtosis: Floats
+    hyperskewness: Floats
+    hyperflatness: Floats
+
+    @property
+    def peak(self) -> Floats:
+        """Largest absolute value."""
+        return np.maximum(self.maximum, -self.minimum)
+
+    @property
+    def peak_to_peak(self) -> Floats:
+        """Largest minus smallest value."""
+        return self.maximum - self.minimum
 
     @property
     def crest_factor(self) -> Floats:
@@ -48,14 +68,33 @@ class Moments:
         """Peak over mean absolute value; 0 for silence."""
         return ratio(self.peak, self.mean_abs)
 
+    @property
+    def clearance_factor(self) -> Floats:
+        """Peak over root amplitude; 0 for silence."""
+        return ratio(self.peak, self.root_amplitude)
+
+
+@dataclass(frozen=True, eq=False)
+class WindowMoments(Moments):
+    """Moments of windows that are at hand.
+
+    Attributes
+    ----------
+    deviation : ndarray, shape (..., n)
+        Samples less their mean, in their own precision and up to its rounding; exactly 0 in a constant window.
+    """
+
+    deviation: Floats
+
 
 def ratio(numerator: Floats, denominator: Floats, *, silence: float = 0.0) -> Floats:
     """Divide, giving `silence` where the denominator is zero."""
-    safe = np.where(denominator > 0.0, denominator, 1.0)
-    return np.where(denominator > 0.0, numerator / safe, silence)
+    out = np.full(np.broadcast_shapes(numerator.shape, denominator.shape), silence)
+    np.divide(numerator, denominator, out=out, where=denominator > 0.0)
+    return out
 
 
-def moments(x: Floats) -> Moments:
+def moments(x: Floats) -> WindowMoments:
     """Compute the shared moments of windows.
 
     Parameters
@@ -65,12 +104,14 @@ def moments(x: Floats) -> Moments:
 
     Returns
     -------
-    Moments
-        Each of shape (...), float64.
+    WindowMoments
+        Each of shape (...), float64, but the deviation.
 
     Notes
     -----
-    Two-pass central moments: the sum of squares of raw values loses the variance under a large offset.
+    Two passes: the sum of squares of raw values loses the variance under a large offset. The deviation is divided by
+    its largest value before powers are taken, so that none overflows or vanishes; what the mean lost by rounding is
+    corrected to first order.
 
     Examples
     --------
@@ -79,46 +120,39 @@ def moments(x: Floats) -> Moments:
     >>> float(m.rms), float(m.kurtosis), float(m.crest_factor)
     (1.0, 1.0, 1.0)
     """
-    n = x.shape[-1]
-    mean = x.mean(axis=-1, dtype=np.float64)
-    centred = x - mean[..., None].astype(x.dtype)
-    squared = centred * centred
-    m2 = squared.mean(axis=-1, dtype=np.float64)
-    m3 = np.einsum("...i,...i->...", squared, centred).astype(np.float64) / n
-    m4 = np.einsum("...i,...i->...", squared, squared).astype(np.float64) / n
-    low = x.min(axis=-1).astype(np.float64)
-    high = x.max(axis=-1).astype(np.float64)
-    # A window whose deviation drowns in the rounding of its mean is constant: its shape is undefined, not random.
-    floor = (np.finfo(x.dtype).eps * np.maximum(np.abs(low), np.abs(high))) ** 2
-    varies = m2 > floor
-    safe = np.where(varies, m2, 1.0)
-    return Moments(
+    low, high = x.min(axis=-1), x.max(axis=-1)
+    rough = _mean(x)
+    deviation = x - rough[..., None]
+    span = np.maximum(high - rough, rough - low)
+    # A window whose extremes differ by rounding alone is constant: its shape is undefined, not random.
+    varies = high - low > np.finfo(x.dtype).eps * np.maximum(np.abs(low), np.abs(high))
+    if not varies.all():
+        deviation *= varies[..., None]
+        span = np.where(varies, span, 1.0)
+    scale = span.astype(np.float64)
+    rest, variance, shapes = _standardised(deviation * (1.0 / scale).astype(x.dtype)[..., None])
+    if not varies.all():
+        shapes = np.where(varies, shapes, GAUSSIAN_SHAPES.reshape(-1, *(1,) * varies.ndim))
+    mean, std = rough + rest * scale, np.sqrt(variance) * scale
+    absolute = np.abs(x)
+    return WindowMoments(
         mean=mean,
-        std=np.sqrt(m2),
-        rms=np.sqrt(m2 + mean * mean),
-        peak=np.maximum(np.abs(low), np.abs(high)),
-        peak_to_peak=high - low,
-        mean_abs=np.abs(x).mean(axis=-1, dtype=np.float64),
-        skewness=np.where(varies, m3 / safe**1.5, 0.0),
-        kurtosis=np.where(varies, m4 / safe**2, 3.0),
+        std=std,
+        rms=np.sqrt(std * std + mean * mean),
+        minimum=low.astype(np.float64),
+        maximum=high.astype(np.float64),
+        mean_abs=_mean(absolute).astype(np.float64),
+        root_amplitude=_mean(np.sqrt(absolute, out=absolute)).astype(np.float64) ** 2,
+        skewness=shapes[0],
+        kurtosis=shapes[1],
+        hyperskewness=shapes[2],
+        hyperflatness=shapes[3],
+        deviation=deviation,
     )
 
 
-def clearance_factor(x: Floats, peak: Floats) -> Floats:
-    """Peak over the squared mean of the square roots of the absolute values; 0 for silence.
-
-    Parameters
-    ----------
-    x : ndarray, shape (..., n)
-    peak : ndarray, shape (...)
-        Largest absolute value of each window.
-    """
-    root = np.sqrt(np.abs(x)).mean(axis=-1, dtype=np.float64)
-    return ratio(peak, root * root)
-
-
 def zero_crossing_rate(x: Floats) -> Floats:
-    """Share of neighbouring sample pairs whose signs differ (zero counts as positive).
+    """Share of neighbouring sample pairs whose signs differ (zero counts as positive); 0 for a single sample.
 
     Parameters
     ----------
@@ -128,5 +162,33 @@ def zero_crossing_rate(x: Floats) -> Floats:
     -------
     ndarray, shape (...), from 0 to 1
     """
-    negative = np.signbit(x)
-    return np.asarray(np.count_nonzero(negative[..., 1:] != negative[..., :-1], axis=-1) / (x.shape[-1] - 1.0))
+    negative = x < 0.0
+    crossings = np.count_nonzero(negative[..., 1:] != negative[..., :-1], axis=-1)
+    return np.asarray(crossings / max(x.shape[-1] - 1.0, 1.0))
+
+
+def _standardised(u: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean of values around zero, their variance, and the third to sixth standardised moment, shape (4, ...)."""
+    n = u.shape[-1]
+    squared = u * u
+    cubed = squared * u
+    rest = _mean(u).astype(np.float64)
+    pairs = ((u, u), (squared, u), (squared, squared), (cubed, squared), (cubed, cubed))
+    raw = np.stack([np.einsum("...i,...i->...", a, b) for a, b in pairs]).astype(np.float64) / n
+    variance = raw[0] - rest * rest
+    order = _ORDER.reshape(-1, *(1,) * rest.ndim)
+    central = raw[1:] - order * rest * raw[:-1]
+    # Only a constant window, whose values are all 0 here, has no variance.
+    return rest, variance, central / np.where(variance > 0.0, variance, 1.0) ** (0.5 * order)
+
+
+def _mean(x: Floats) -> Floats:
+    """Mean as a product with ones: many partial sums, so that little is lost, at a third of the cost."""
+    return np.asarray(x @ _ones(x.shape[-1], x.dtype.name) / x.dtype.type(x.shape[-1]))
+
+
+@functools.lru_cache(maxsize=32)
+def _ones(n: int, dtype: str) -> Floats:
+    ones = np.ones(n, dtype=dtype)
+    ones.flags.writeable = False
+    return ones

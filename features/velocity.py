@@ -1,4 +1,4 @@
-"""Velocity and displacement from acceleration by integration over frequency; refuses what is integrated already."""
+"""Velocity and displacement by integration over frequency; refuses unknown units and bands a window cannot hold."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from features.errors import ParameterError
+from features.samples import check_finite
 
 __all__ = [
     "HIGH_HZ",
@@ -18,6 +19,7 @@ __all__ = [
     "displacement_peak_to_peak_um",
     "displacement_rms_um",
     "displacement_um",
+    "integration_weights",
     "lowest_hz",
     "velocity_mm_s",
     "velocity_rms_mm_s",
@@ -107,21 +109,58 @@ def band_bins(rate_hz: float, n: int, low_hz: float, high_hz: float) -> tuple[in
     return first, last + 1
 
 
+def integration_weights(
+    rate_hz: float, *, n: int, unit: str, low_hz: float, high_hz: float, twice: bool, dtype: str
+) -> tuple[slice, Floats]:
+    """Bins of a band, and what their power is multiplied by to be that of the velocity or the displacement.
+
+    Parameters
+    ----------
+    rate_hz, n, unit, low_hz, high_hz
+        As `velocity_rms_mm_s` takes them.
+    twice : bool
+        Whether displacement is wanted, not velocity.
+    dtype : str
+        Name of the type of the weights.
+
+    Returns
+    -------
+    band : slice
+        Bins of the band.
+    weights : ndarray, shape (bins of the band,)
+        Squared mm/s, or squared mm for displacement, per squared unit of the samples; read-only.
+
+    Raises
+    ------
+    ParameterError
+        If the unit is unknown or the band is not admissible.
+
+    Examples
+    --------
+    >>> band, weights = integration_weights(
+    ...     1000.0, n=1000, unit="mm/s", low_hz=10.0, high_hz=12.0, twice=False, dtype="float64")
+    >>> band, weights.tolist()
+    (slice(10, 13, None), [1.0, 1.0, 1.0])
+    """
+    order = _order(unit, target=0, what="displacement") if twice else _order(unit, target=1, what="velocity")
+    return _weights(rate_hz, n, unit, low_hz, high_hz, order, dtype)
+
+
 def velocity_rms_mm_s(
     power: Floats, rate_hz: float, *, n: int, unit: str, low_hz: float, high_hz: float = HIGH_HZ
 ) -> Floats:
-    """RMS velocity in a band from the power spectrum of acceleration.
+    """RMS velocity in a band from the power spectrum of acceleration, or of velocity itself.
 
     Parameters
     ----------
     power : ndarray, shape (..., n // 2 + 1)
-        Of acceleration in `unit`, squared: from `features.spectral.bin_power` or `hann_power`.
+        Of samples in `unit`, squared: from `features.spectral.bin_power` or `hann_power`.
     rate_hz : float
         Sampling rate in Hz.
     n : int
         Samples that were transformed.
     unit : str
-        ``g`` or ``m/s2``.
+        ``g`` or ``m/s2``, integrated once, or ``mm/s``, taken as it is.
     low_hz, high_hz : float
         Edges of the band in Hz, both included, bin by bin (see `band_bins`); `lowest_hz` gives the lower one.
 
@@ -133,7 +172,7 @@ def velocity_rms_mm_s(
     Raises
     ------
     ParameterError
-        If the samples are velocity already, or the band is not admissible.
+        If the unit is unknown, the spectrum is not one of n samples, or the band is not admissible.
 
     Notes
     -----
@@ -202,11 +241,11 @@ def velocity_mm_s(x: Floats, rate_hz: float, *, unit: str, low_hz: float, high_h
     Parameters
     ----------
     x : ndarray, shape (..., n)
-        Acceleration in `unit`.
+        Samples in `unit`.
     rate_hz : float
         Sampling rate in Hz.
     unit : str
-        ``g`` or ``m/s2``.
+        ``g`` or ``m/s2``, integrated once, or ``mm/s``, limited to the band.
     low_hz, high_hz : float
         Edges of the band in Hz, both included; bins outside are set to zero.
 
@@ -218,7 +257,7 @@ def velocity_mm_s(x: Floats, rate_hz: float, *, unit: str, low_hz: float, high_h
     Raises
     ------
     ParameterError
-        If the samples are velocity already or shorter than three periods of `low_hz`, or the band is not admissible.
+        If the unit is unknown, the samples are shorter than three periods of `low_hz`, or the band is not admissible.
 
     Notes
     -----
@@ -297,13 +336,7 @@ def _order(unit: str, *, target: int, what: str) -> int:
     """How often samples are integrated to become the target derivative of displacement."""
     if unit not in _UNITS:
         raise ParameterError(f"{what} was asked of samples in {unit!r}; one of {', '.join(_UNITS)} is wanted")
-    order = _UNITS[unit][1] - target
-    if order < 1:
-        raise ParameterError(
-            f"{what} was asked of samples in {unit}, which are that already; "
-            "acceleration in g or m/s2 is wanted, or take the band_rms of the samples"
-        )
-    return order
+    return _UNITS[unit][1] - target
 
 
 @functools.lru_cache(maxsize=64)
@@ -326,6 +359,7 @@ def _band_root(power: Floats, rate_hz: float, n: int, unit: str, low_hz: float, 
 
 
 def _integrated(x: Floats, rate_hz: float, unit: str, low_hz: float, high_hz: float, order: int) -> Floats:
+    check_finite(x)
     n = x.shape[-1]
     first, after = band_bins(rate_hz, n, low_hz, high_hz)
     fade = math.ceil(rate_hz / low_hz)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import ParameterError
+from features.samples import all_finite
 
-__all__ = ["UNITS", "Window"]
+__all__ = ["UNITS", "Window", "cut"]
 
 UNITS = ("g", "m/s2", "mm/s")
 
@@ -52,8 +53,7 @@ class Window:
         samples = np.asarray(self.samples, dtype=np.float32)
         if samples.ndim != 2 or samples.shape[1] < 2:
             raise ParameterError(f"a window has samples of shape {samples.shape}; (channels, n) with n >= 2 is wanted")
-        # One sum is finite only if all samples are; it may overflow where they are, hence the second look.
-        if not math.isfinite(float(samples.sum())) and not np.isfinite(samples).all():
+        if not all_finite(samples):
             raise ParameterError("a window has NaN or infinite samples; quarantine them before windowing")
         if not (math.isfinite(self.rate_hz) and self.rate_hz > 0.0):
             raise ParameterError(f"a window has a rate of {self.rate_hz} Hz; a positive one is wanted")
@@ -72,3 +72,32 @@ class Window:
     def end_ns(self) -> int:
         """Time just after the last sample."""
         return self.start_ns + round(self.n_samples * 1e9 / self.rate_hz)
+
+
+def cut(x: NDArray[np.float32], *, n: int, hop: int) -> NDArray[np.float32]:
+    """Cut a signal into overlapping windows; what is left at its end is dropped.
+
+    Parameters
+    ----------
+    x : ndarray, shape (samples,)
+    n, hop : int
+        Samples of a window, and from the start of one to that of the next; at least 1.
+
+    Returns
+    -------
+    ndarray, shape (windows, n)
+        A read-only view of the signal.
+
+    Raises
+    ------
+    ParameterError
+        If the signal is shorter than a window, or the hop is not positive.
+
+    Examples
+    --------
+    >>> cut(np.arange(6.0), n=3, hop=2).tolist()
+    [[0.0, 1.0, 2.0], [2.0, 3.0, 4.0]]
+    """
+    if not (1 <= n <= x.size and hop >= 1):
+        raise ParameterError(f"{x.size} samples were to be cut into windows of {n}, {hop} apart; none fits")
+    return np.lib.stride_tricks.sliding_window_view(x, n)[::hop]

@@ -59,7 +59,7 @@ def learn_baseline(
     Parameters
     ----------
     features : ndarray, shape (windows, features)
-        In time order, from `features.contract.extract`.
+        In time order, from `features.extraction.extract`.
     convert : callable
         From a Keras model to `.tflite` bytes.
     seed : int

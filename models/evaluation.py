@@ -11,13 +11,15 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from features.bearing import bearing_named
-from features.contract import FULL, extract
+from features.contract import BASELINE
+from features.extraction import extract
 from features.faultmap import fault_map
+from features.window import cut
 from models.autoencoder import learn_baseline
 from models.datasets import cwru
 from models.serving import Diagnoser, Network, reconstruction_error
 
-__all__ = ["cut", "cwru_anomaly", "cwru_kind"]
+__all__ = ["cwru_anomaly", "cwru_kind"]
 
 _RATE_HZ = 12_000.0
 _N_SAMPLES, _HOP = 4096, 2048
@@ -26,11 +28,6 @@ _COMMON_BAND_HZ = 5_000.0
 _AVERAGED = 8
 
 Progress = Callable[[int, int], None]
-
-
-def cut(x: NDArray[np.float32], *, n: int, hop: int) -> NDArray[np.float32]:
-    """Cut a signal into overlapping windows, shape (windows, n); the rest at the end is dropped."""
-    return np.lib.stride_tricks.sliding_window_view(x, n)[::hop]
 
 
 def _silent(done: int, total: int) -> None:
@@ -72,7 +69,7 @@ def cwru_anomaly(
         "split": "by record: loads 0-2 train, load 3 tests; no fault is trained on",
         "window_samples": _N_SAMPLES,
         "seed": seed,
-        "contract": FULL.hash,
+        "contract": BASELINE.hash,
     }
     count = len(records)
     plain = _anomaly(records, _as_is, convert, seed, lambda done: progress(done, 2 * count))
@@ -99,7 +96,7 @@ def _anomaly(
     features = {}
     for i, record in enumerate(records):
         signal = prepare(record.read().samples[0])
-        features[record.name] = extract(cut(signal, n=_N_SAMPLES, hop=_HOP), _RATE_HZ, profile=FULL)
+        features[record.name] = extract(cut(signal, n=_N_SAMPLES, hop=_HOP), _RATE_HZ, profile=BASELINE, unit="g")
         done(i + 1)
     healthy = [r for r in records if r.kind == "normal"]
     training = np.concatenate([features[r.name] for r in healthy if r.load_hp < 3])

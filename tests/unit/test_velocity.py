@@ -172,14 +172,23 @@ def test_slow_machines_are_judged_from_two_hertz() -> None:
         lowest_hz(0.0)
 
 
-def test_samples_integrated_already_and_unknown_units_are_refused() -> None:
-    power = np.ones(1025)
-    with pytest.raises(ParameterError, match="velocity was asked of samples in mm/s, which are that already"):
-        velocity_rms_mm_s(power, _RATE_HZ, n=2048, unit="mm/s", low_hz=10.0)
-    with pytest.raises(ParameterError, match="which are that already"):
-        velocity_mm_s(np.ones(4096), _RATE_HZ, unit="mm/s", low_hz=10.0)
+def test_samples_of_velocity_are_taken_as_they_are(rng: np.random.Generator) -> None:
+    x = rng.standard_normal((2, 4096))
+    ours = velocity_rms_mm_s(bin_power(np.fft.rfft(x), 4096), _RATE_HZ, n=4096, unit="mm/s", low_hz=10.0)
+    spectrum = np.fft.fft(x)
+    frequency = np.abs(np.fft.fftfreq(4096, 1.0 / _RATE_HZ))
+    spectrum[:, (frequency < 10.0) | (frequency > 1000.0)] = 0.0
+    np.testing.assert_allclose(ours, np.sqrt(np.mean(np.fft.ifft(spectrum).real ** 2, axis=-1)), rtol=1e-10)
+    tone = np.sin(2 * np.pi * 100.0 * np.arange(4096) / _RATE_HZ)
+    limited = velocity_mm_s(tone, _RATE_HZ, unit="mm/s", low_hz=10.0)
+    np.testing.assert_allclose(limited[1300:-1300], tone[1300:-1300], atol=0.01)
+
+
+def test_unknown_units_are_refused() -> None:
     with pytest.raises(ParameterError, match="displacement was asked of samples in 'um'"):
-        displacement_rms_um(power, _RATE_HZ, n=2048, unit="um", low_hz=10.0)
+        displacement_rms_um(np.ones(1025), _RATE_HZ, n=2048, unit="um", low_hz=10.0)
+    with pytest.raises(ParameterError, match="velocity was asked of samples in 'in/s'"):
+        velocity_rms_mm_s(np.ones(1025), _RATE_HZ, n=2048, unit="in/s", low_hz=10.0)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features.errors import ParameterError
-from features.window import Window
+from features.window import Window, cut
 
 
 def _window(**changes: object) -> Window:
@@ -47,3 +47,12 @@ def test_what_is_no_measurement_is_refused(changes: dict[str, object], match: st
 
 def test_large_finite_samples_are_accepted() -> None:
     assert _window(samples=np.full((1, 16), 3e38, dtype=np.float32)).n_samples == 16
+
+
+def test_windows_are_cut_until_none_fits() -> None:
+    x = np.arange(100, dtype=np.float32)
+    windows = cut(x, n=32, hop=16)
+    np.testing.assert_array_equal(windows, [x[i : i + 32] for i in range(0, 69, 16)])
+    assert cut(x, n=100, hop=7).shape == (1, 100)
+    with pytest.raises(ParameterError, match="100 samples were to be cut into windows of 101"):
+        cut(x, n=101, hop=1)

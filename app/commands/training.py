@@ -144,3 +144,14 @@ def bench_ingest(ctx: click.Context, /, *, n_blocks: int) -> dict[str, Any]:
 
     with progress_bar("Measuring", 100) as show:
         return bench_ingest(n_blocks=n_blocks, progress=show)
+
+
+@bench.command("features")
+@measured
+def bench_features(ctx: click.Context, /) -> dict[str, Any]:
+    """Cost of the feature profiles on one core, over one Fourier transform and over TSFEL in the same run."""
+    settings_of(ctx)
+    from app.bench_features import bench_features
+
+    with progress_bar("Measuring", 100) as show:
+        return bench_features(progress=show)

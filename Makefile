@@ -45,6 +45,7 @@ test: packages check  ## Set everything up; run all checks and tests
 	$(BIN)/pytest
 
 bench: $(READY)dev packages  ## Measure speed into docs/results
+	$(BIN)/raceway bench features --output docs/results/features.json
 	$(BIN)/raceway bench ingest --output docs/results/ingest.json
 	$(BIN)/raceway results --output docs/RESULTS.md
 

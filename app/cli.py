@@ -24,7 +24,7 @@ _COMMANDS = {
     "evaluate": ("training", "Measure the models on public data."),
     "bench": ("training", "Measure speed, as ratios within one run."),
     "results": ("inspect", "Render the measured figures as a page."),
-    "features": ("inspect", "List the features with units and definitions."),
+    "features": ("inspect", "List the features, or compute those of a recording."),
     "settings": ("inspect", "List the settings with their values."),
     "doctor": ("inspect", "Say what is installed, reachable and missing."),
 }

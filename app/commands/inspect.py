@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,19 +15,55 @@ __all__ = ["doctor", "features", "results", "settings"]
 
 @click.group()
 def features() -> None:
-    """List the features with units and definitions."""
+    """List the features, or compute those of a recording."""
 
 
 @features.command("list")
-@click.option("--profile", type=click.Choice(["full", "node"]), default="full", show_default=True)
+@click.option(
+    "--profile", type=click.Choice(["full", "baseline", "node", "analyses"]), default="full", show_default=True
+)
 def features_list(profile: str) -> None:
-    """List the features of a profile, in order."""
-    from features.contract import FULL, NODE
+    """List the features of a profile in order, or the analyses on demand, with unit, definition and source."""
+    from features.analyses import ANALYSES
+    from features.contract import BASELINE, FULL, NODE
 
-    chosen = FULL if profile == "full" else NODE
-    click.echo(f"profile {chosen.name}, {len(chosen.features)} features, contract {chosen.hash}")
-    for feature in chosen.features:
-        click.echo(f"{feature.name:20} {feature.unit:4} {feature.definition}")
+    profiles = {"full": FULL, "baseline": BASELINE, "node": NODE}
+    if profile in profiles:
+        chosen = profiles[profile]
+        click.echo(f"profile {chosen.name}, {len(chosen.features)} features, contract {chosen.hash}")
+        for feature in chosen.features:
+            needs = f" (needs {', '.join(feature.needs)})" if feature.needs else ""
+            click.echo(f"{feature.name:24} {feature.unit:5} {feature.definition}{needs} [{feature.source}]")
+        return
+    click.echo(f"{len(ANALYSES)} analyses on demand")
+    for analysis in ANALYSES:
+        click.echo(f"{analysis.name:24} {analysis.unit:7} {analysis.definition} [{analysis.source}] {analysis.path}")
+
+
+@features.command("page")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the page to a file instead of showing it.")
+def features_page(output: Path | None) -> None:
+    """Render the list of features and analyses as a page."""
+    from app.catalogue import render_catalogue
+
+    _show(render_catalogue(), output)
+
+
+@features.command("extract")
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option("--rate", "rate_hz", type=float, help="Sampling rate in Hz, where the file does not state it.")
+@click.option("--unit", type=click.Choice(["g", "m/s2", "mm/s"]), help="Unit, where the file does not state it.")
+@click.option("--channel", help="Channel to take.  [default: the first]")
+@click.option("--rpm", type=float, help="Shaft speed, where the file does not state it; without it no orders.")
+@click.option("--bearing", help="Bearing from the library, such as 6205-2RS; without it no fault lines.")
+@click.option("--window", "n", default=4096, show_default=True, type=click.IntRange(1), help="Samples of a window.")
+@click.option("--overlap", default=0.5, show_default=True, type=click.FloatRange(0.0, 0.99), help="Share repeated.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write the table to a file instead of showing it.")
+def features_extract(recording: Path, output: Path | None, **options: Any) -> None:
+    """Compute the features of the windows of RECORDING (.mat, .wav, .csv, .npz) as a table in CSV."""
+    from app.featuretable import feature_table
+
+    _show(feature_table(recording, **options), output)
 
 
 @click.command()
@@ -36,11 +73,14 @@ def results(folder: Path, output: Path | None) -> None:
     """Render the measured figures as a page."""
     from app.results import render_results
 
-    page = render_results(folder)
+    _show(render_results(folder), output)
+
+
+def _show(text: str, output: Path | None) -> None:
     if output is None:
-        click.echo(page)
+        click.echo(text, nl=False)
     else:
-        output.write_text(page, encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
 
 
 @click.command()

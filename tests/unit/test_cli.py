@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import math
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from click.testing import CliRunner, Result
 
 from app.cli import _COMMANDS, _raceway
 from app.settings import Settings
+from features.analyses import ANALYSES
+from features.contract import BASELINE, FULL, NODE, Profile
 
 
 def _run(settings: Settings, *arguments: str) -> Result:
@@ -59,11 +63,54 @@ def test_a_missing_broker_is_said(settings: Settings, tmp_path: Path) -> None:
     assert "no broker answers at mqtt://127.0.0.1:1" in shown.output
 
 
-def test_features_are_listed(settings: Settings) -> None:
-    shown = _run(settings, "features", "list", "--profile", "node")
+@pytest.mark.parametrize("profile", [FULL, BASELINE, NODE], ids=lambda profile: profile.name)
+def test_features_are_listed(settings: Settings, profile: Profile) -> None:
+    shown = _run(
+        settings, "features", "list", "--profile", {"full-unaided": "baseline"}.get(profile.name, profile.name)
+    )
     assert shown.exit_code == 0
-    assert "kurtosis" in shown.output
-    assert "packet_share" not in shown.output
+    first, *rows = shown.output.splitlines()
+    assert profile.hash in first
+    assert [row.split()[0] for row in rows] == list(profile.names)
+    for row, feature in zip(rows, profile.features, strict=True):
+        assert feature.definition in row
+        assert f"[{feature.source}]" in row
+
+
+def test_analyses_are_listed(settings: Settings) -> None:
+    shown = _run(settings, "features", "list", "--profile", "analyses")
+    assert [row.split()[0] for row in shown.output.splitlines()[1:]] == [analysis.name for analysis in ANALYSES]
+
+
+def _recorded(folder: Path, n: int) -> str:
+    path = folder / "pump.csv"
+    path.write_text("\n".join(f"{math.sin(0.3 * i):.6f}" for i in range(n)))
+    return str(path)
+
+
+def test_features_of_a_recording_are_a_table(settings: Settings, tmp_path: Path) -> None:
+    arguments = ["features", "extract", _recorded(tmp_path, 5000), "--rate", "1000", "--unit", "g", "--window", "1024"]
+    shown = _run(settings, *arguments, "--output", str(tmp_path / "table.csv"))
+    assert shown.exit_code == 0
+    header, *rows = csv.reader((tmp_path / "table.csv").read_text().splitlines())
+    assert header == ["start_s", *BASELINE.names]
+    assert [float(row[0]) for row in rows] == [0.512 * i for i in range(8)]
+    assert float(rows[3][header.index("rms")]) == pytest.approx(math.sqrt(0.5), rel=3e-3)
+    full = _run(settings, *arguments, "--rpm", "1500", "--bearing", "6205-2RS")
+    assert next(csv.reader(full.output.splitlines())) == ["start_s", *FULL.names]
+    with_speed = _run(settings, *arguments, "--rpm", "1500")
+    assert next(csv.reader(with_speed.output.splitlines())) == ["start_s", *FULL.knowing("speed").names]
+
+
+def test_recordings_that_hold_no_window_are_refused(settings: Settings, tmp_path: Path) -> None:
+    arguments = ["features", "extract", _recorded(tmp_path, 600), "--rate", "1000", "--unit", "g"]
+    for more, sentence in (
+        ([], "has 600 samples; a window of 4096 does not fit"),
+        (["--window", "100"], "multiple of 16"),
+    ):
+        shown = _run(settings, *arguments, *more)
+        assert shown.exit_code == 2
+        assert sentence in shown.output
 
 
 def test_a_password_is_not_shown(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.catalogue import render_catalogue
 from app.cli import _COMMANDS
 from app.codec import decode_about, decode_block
 from app.results import render_results
@@ -16,7 +17,8 @@ from features.contract import FULL
 from features.errors import ArtifactError
 
 _ROOT = Path(__file__).parents[2]
-_DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/DESIGN.md", "docs/PROTOCOL.md", "docs/RESULTS.md"]
+_PAGES = ["DESIGN", "FEATURES", "PROTOCOL", "RESULTS"]
+_DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", *(f"docs/{page}.md" for page in _PAGES)]
 
 
 def _text(name: str) -> str:
@@ -66,6 +68,10 @@ def test_named_files_exist(name: str) -> None:
 
 def test_the_results_page_is_rendered_from_the_measured_files() -> None:
     assert render_results(_ROOT / "docs/results") == _text("docs/RESULTS.md")
+
+
+def test_the_features_page_is_rendered_from_the_lists() -> None:
+    assert render_catalogue() == _text("docs/FEATURES.md")
 
 
 def test_a_damaged_results_file_is_refused(tmp_path: Path) -> None:

@@ -109,6 +109,8 @@ def encode_about(about: About) -> bytes:
         }
     if about.shaft_hz is not None:
         entries["rpm"] = about.shaft_hz * 60.0
+    if about.iso_group is not None:
+        entries["iso_group"] = about.iso_group
     return encode_json(entries)
 
 
@@ -125,7 +127,11 @@ def decode_about(payload: bytes, *, point: PointId) -> About:
         raise ProtocolError("name", f"name {_short(name)}; 1 to 200 printable letters are wanted")
     rpm = _number(entries, "rpm", low=0.0, high=1e6, optional=True)
     given = entries.get("bearing")
-    return About(point, name, None if given is None else _bearing(given), rpm / 60.0 if rpm else None)
+    bearing = None if given is None else _bearing(given)
+    group = entries.get("iso_group")
+    if group is not None and not isinstance(group, str):
+        raise ProtocolError("name", f"iso_group is {_short(group)}; a name such as group-2-rigid is wanted")
+    return About(point, name, bearing, rpm / 60.0 if rpm else None, group)
 
 
 def encode_json(entries: Mapping[str, Any]) -> bytes:

@@ -230,8 +230,9 @@ class Pipeline:
 
     def _describe(self, about: About, work: _Work) -> None:
         watch = self._watch(about.point)
-        described = {"name": about.name, "bearing": about.bearing, "nominal_shaft_hz": about.shaft_hz}
-        watch.row = watch.row.changed(**described)
+        watch.row = watch.row.changed(
+            name=about.name, bearing=about.bearing, nominal_shaft_hz=about.shaft_hz, iso_group=about.iso_group
+        )
         work.touched.add(str(about.point))
 
     def _select(self, work: _Work) -> None:

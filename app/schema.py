@@ -47,6 +47,7 @@ points = Table(
     Column("score", Float),
     Column("threshold", Float),
     Column("window_start_ns", BigInteger),
+    Column("iso_group", String(64)),
 )
 
 blocks = Table(

@@ -13,6 +13,8 @@ from app.alarm import AlarmConfig
 from app.windower import WindowerConfig
 from app.wire import Limits
 from features.errors import ParameterError
+from features.iso20816 import LIMITS, load_limits
+from features.iso20816 import Limits as ZoneLimits
 
 __all__ = ["Settings", "load_settings"]
 
@@ -48,6 +50,8 @@ class Settings(BaseSettings):
     alarm_clear_after: int = Field(10, description="Windows in a row well below it that clear the alarm")
     alarm_clear_ratio: float = Field(0.8, description="Share of the threshold that counts as well below")
 
+    iso_limits: Path | None = Field(None, description="TOML table of severity zones, laid over the built-in one")
+
     max_payload: int = Field(1 << 20, ge=1024, description="Largest admitted payload in bytes")
     min_rate_hz: float = Field(10.0, gt=0.0, description="Lowest admitted sampling rate")
     max_rate_hz: float = Field(1e6, gt=0.0, description="Highest admitted sampling rate")
@@ -70,6 +74,7 @@ class Settings(BaseSettings):
     def _consistent(self) -> Settings:
         self.windower()
         self.alarm()
+        self.zone_limits()
         if self.min_rate_hz > self.max_rate_hz:
             raise ValueError("min_rate_hz is above max_rate_hz")
         if (self.broker_cert is None) != (self.broker_key is None):
@@ -106,6 +111,10 @@ class Settings(BaseSettings):
             ahead_s=self.clock_ahead_s,
             behind_s=self.clock_behind_s,
         )
+
+    def zone_limits(self) -> dict[str, ZoneLimits]:
+        """Read the severity zones by machine group: the built-in ones, and over them those of the user's own table."""
+        return LIMITS if self.iso_limits is None else load_limits(self.iso_limits)
 
     @property
     def database(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from app.settings import Settings
 from app.wire import ROOT, About, Block, PointId
 from features.bearing import Bearing, bearing_named
 from features.errors import ParameterError
+from features.velocity import STANDARD_GRAVITY
 from models.plant import Condition, Machine, MachineSignal, Mode
 
 __all__ = ["Episode", "SimulatedPoint", "Watched", "demo_plant", "run_simulation"]
@@ -43,8 +45,8 @@ class Episode:
 
     fault: str
     begin_s: float
-    growth_s: float
-    hold_s: float
+    growth_s: float = 90.0
+    hold_s: float = 240.0
     worst: float = 1.0
 
     def severity(self, age_s: float) -> float:
@@ -111,16 +113,17 @@ def _quantised(accel_g: NDArray[np.float32]) -> NDArray[np.int16]:
     return codes
 
 
-# The first fault begins at once, so that whoever starts the plant sees one grow; the others follow.
-_DEMO: tuple[tuple[str, str, str, float, int, int, tuple[Episode, ...]], ...] = (
-    ("cooling-water-pump", "Cooling water pump", "6205-2RS", 29.5, 0, 6, (Episode("outer", 5.0, 60.0, 240.0),)),
-    ("exhaust-fan", "Exhaust fan", "6203-2RS", 24.2, 0, 9, (Episode("unbalance", 180.0, 90.0, 240.0),)),
-    ("feed-compressor", "Feed compressor", "6205-2RS", 49.0, 0, 0, (Episode("inner", 360.0, 90.0, 240.0),)),
-    ("conveyor-gearbox", "Conveyor gearbox", "6203-2RS", 16.5, 31, 0, (Episode("gear", 540.0, 90.0, 240.0),)),
-    ("hydraulic-pump", "Hydraulic pump", "6205-2RS", 24.8, 0, 7, (Episode("ball", 720.0, 90.0, 240.0),)),
-    ("mill-motor", "Mill motor", "6205-2RS", 29.1, 0, 0, ()),
-    ("cooling-tower-fan", "Cooling tower fan", "6203-2RS", 12.4, 0, 5, ()),
-    ("boiler-feed-pump", "Boiler feed pump", "6205-2RS", 49.4, 0, 7, (Episode("misalignment", 900.0, 90.0, 240.0),)),
+# Name, what people call it, bearing, shaft speed in Hz, teeth, blades, machine group, faults. The first fault begins at
+# once, so that whoever starts the plant sees one grow; the others follow.
+_DEMO: tuple[tuple[str, str, str, float, int, int, str, tuple[Episode, ...]], ...] = (
+    ("cooling-water-pump", "Cooling water pump", "6205-2RS", 29.5, 0, 6, "group-2-rigid", (Episode("outer", 5, 60),)),
+    ("exhaust-fan", "Exhaust fan", "6203-2RS", 24.2, 0, 9, "group-2-flexible", (Episode("unbalance", 180),)),
+    ("feed-compressor", "Feed compressor", "6205-2RS", 49.0, 0, 0, "group-2-rigid", (Episode("inner", 360),)),
+    ("conveyor-gearbox", "Conveyor gearbox", "6203-2RS", 16.5, 31, 0, "class-I", (Episode("gear", 540),)),
+    ("hydraulic-pump", "Hydraulic pump", "6205-2RS", 24.8, 0, 7, "class-I", (Episode("ball", 720),)),
+    ("mill-motor", "Mill motor", "6205-2RS", 29.1, 0, 0, "group-2-rigid", ()),
+    ("cooling-tower-fan", "Cooling tower fan", "6203-2RS", 12.4, 0, 5, "group-2-flexible", ()),
+    ("boiler-feed-pump", "Boiler feed pump", "6205-2RS", 49.4, 0, 7, "group-2-rigid", (Episode("misalignment", 900),)),
 )
 
 
@@ -143,11 +146,11 @@ def demo_plant(n_machines: int, *, rate_hz: float, rng: np.random.Generator) -> 
         raise ParameterError(f"a plant of {n_machines} machines; 1 or more are wanted")
     points = []
     for i in range(n_machines):
-        asset, name, bearing, shaft_hz, teeth, blades, episodes = _DEMO[i % len(_DEMO)]
+        asset, name, bearing, shaft_hz, teeth, blades, group, episodes = _DEMO[i % len(_DEMO)]
         again = i // len(_DEMO)
         point = PointId(_SITE, asset if not again else f"{asset}-{again + 1}", "drive-end")
         machine = _machine(name, bearing_named(bearing), shaft_hz, teeth, blades, rng)
-        about = About(point, name if not again else f"{name} {again + 1}", machine.bearing, shaft_hz)
+        about = About(point, name if not again else f"{name} {again + 1}", machine.bearing, shaft_hz, group)
         signal = MachineSignal(machine, rate_hz=rate_hz, rng=np.random.default_rng(rng.integers(2**63)))
         points.append(SimulatedPoint(about, machine, signal, episodes if not again else ()))
     return points
@@ -157,12 +160,14 @@ def _machine(
     name: str, bearing: Bearing, shaft_hz: float, teeth: int, blades: int, rng: np.random.Generator
 ) -> Machine:
     lowest = float(rng.uniform(1200.0, 2200.0))
+    # Drawn as the RMS velocity that limits are stated in: one acceleration for all is the worse the slower a shaft.
+    unbalance_mm_s = float(rng.uniform(0.5, 1.0))
     return Machine(
         name=name,
         bearing=bearing,
         shaft_hz=shaft_hz,
         modes=(Mode(lowest, 0.04, 0.6), Mode(2.1 * lowest, 0.03, 0.4)),
-        unbalance_g=float(rng.uniform(0.03, 0.08)),
+        unbalance_g=math.sqrt(2.0) * unbalance_mm_s * 2.0 * math.pi * shaft_hz / (1e3 * STANDARD_GRAVITY),
         misalignment_g=float(rng.uniform(0.01, 0.03)),
         mesh_g=0.1 if teeth else 0.0,
         blade_g=0.05 if blades else 0.0,

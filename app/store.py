@@ -79,6 +79,7 @@ class PointRow:
     score: float | None = None
     threshold: float | None = None
     window_start_ns: int | None = None
+    iso_group: str | None = None
 
     def changed(self, **values: Any) -> PointRow:
         """Give a copy with other values."""
@@ -114,7 +115,7 @@ def open_store(url: str, *, migrate: bool = False) -> Engine:
         if migrate:
             _migrate(engine)
         with reading(engine) as connection:
-            connection.execute(sa.select(points.c.id).limit(1)).all()
+            connection.execute(sa.select(points).limit(1)).all()
     except (sa.exc.SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         shown = sa.make_url(url).render_as_string(hide_password=True)

@@ -185,13 +185,34 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a point says of itself: a name for people, its bearing, its nominal shaft speed in Hz."""
+    """What a point says of itself: a name for people, its bearing, its nominal shaft speed in Hz, its machine group.
+
+    Attributes
+    ----------
+    point : PointId
+    name : str
+    bearing : Bearing or None
+    shaft_hz : float or None
+    iso_group : str or None
+        Entry of the table of severity zones that the machine is judged by, such as ``group-2-rigid``. Any clean name:
+        which ones are known is up to the table of whoever judges.
+
+    Raises
+    ------
+    ProtocolError
+        Reason ``range`` for a speed that is not positive, ``name`` for a group that is no clean name.
+    """
 
     point: PointId
     name: str
     bearing: Bearing | None = None
     shaft_hz: float | None = None
+    iso_group: str | None = None
 
     def __post_init__(self) -> None:
+        if self.iso_group is not None and not _clean_name(self.iso_group):
+            raise ProtocolError(
+                "name", f"{self.iso_group[:80]!r} names no machine group; give 1 to 64 printable letters"
+            )
         if self.shaft_hz is not None and not (math.isfinite(self.shaft_hz) and self.shaft_hz > 0.0):
             raise ProtocolError("range", f"a nominal speed of {self.shaft_hz} Hz; a positive one is wanted")

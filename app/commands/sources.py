@@ -40,6 +40,7 @@ def simulate(ctx: click.Context, /, **options: Any) -> None:
 @click.option("--channel", "channels", multiple=True, help="Channel to play; may be given again.  [default: all]")
 @click.option("--rpm", type=float, help="Shaft speed, where the files do not state it.")
 @click.option("--bearing", help="Bearing from the library, such as 6205-2RS; without it no fault kind is named.")
+@click.option("--iso-group", help="Machine group whose severity zones hold, such as group-2-rigid.")
 @click.option("--speed", default=1.0, show_default=True, help="1: real time, 10: ten times as fast, 0: at once.")
 @click.option("--block", "block_samples", default=4096, show_default=True, help="Samples in each block.")
 @click.option("--loop", is_flag=True, help="Begin again after the last recording, until Ctrl-C.")
@@ -51,13 +52,17 @@ def replay(ctx: click.Context, /, recordings: tuple[Path, ...], point: str, **op
     from app.replay import Track, play
     from app.wire import About, PointId
     from features.bearing import bearing_named
+    from features.iso20816 import limits_named
     from models.recordings import read_recording
 
     settings = settings_of(ctx)
+    group = options["iso_group"]
+    if group is not None:
+        limits_named(group, settings.zone_limits())
     asked = {name: options[name] for name in ("rate_hz", "unit", "rpm")}
     played = [read_recording(path, channels=options["channels"] or None, **asked) for path in recordings]
     bearing = bearing_named(options["bearing"]) if options["bearing"] else None
-    about = About(PointId.parse(point), options["name"] or point, bearing, played[0].shaft_hz)
+    about = About(PointId.parse(point), options["name"] or point, bearing, played[0].shaft_hz, group)
     track = Track(about, played)
     n_blocks = sum(r.samples.shape[1] for r in played) // options["block_samples"]
     stopped = stop_event()

@@ -12,13 +12,16 @@ from app.console.decimate import decimated
 from app.console.queries import AlarmRow, Trend
 from features.bearing import Bearing
 from features.envelope import envelope_spectrum
+from features.scalogram import scalogram
 from features.spectral import amplitude_spectrum
 
 __all__ = [
     "BLUE",
     "RED",
+    "ZONE_COLOURS",
     "envelope_chart",
     "probability_chart",
+    "scalogram_chart",
     "spark_line",
     "spectrum_chart",
     "trend_chart",
@@ -28,8 +31,14 @@ __all__ = [
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#7F7F7F"
 _MARKERS = {"BPFO": RED, "BPFI": PURPLE, "BSF": GREEN, "FTF": ORANGE}
+ZONE_COLOURS = {"A": GREEN, "B": BLUE, "C": ORANGE, "D": RED}
 _POINTS = 1200
 _HARMONICS = 3
+# Windows this many times further apart than nine in ten are: a pause, which no line crosses.
+_PAUSE = 5.0
+# Size of a scalogram, whatever the window: it is drawn anew every two seconds.
+_IMAGE_ROWS, _IMAGE_COLUMNS, _IMAGE_SAMPLES = 72, 200, 16_384
+_MORLET_W0 = 6.0
 
 
 def _figure(*, key: str, height: int, x: str, y: str) -> go.Figure:
@@ -68,10 +77,14 @@ def trend_chart(trend: Trend, alarms: Sequence[AlarmRow], *, key: str) -> go.Fig
     """Score of each window with the threshold; alarms shaded."""
     figure = _figure(key=key, height=300, x="time (UTC)", y="anomaly score")
     known = np.isfinite(trend.score)
-    times = _times(trend.start_ns[known])
-    x, y = decimated(times, trend.score[known], most=_POINTS)
-    figure.add_scatter(x=x, y=y, name="score", mode="lines", line={"color": BLUE, "width": 1.5})
-    x, y = decimated(times, trend.threshold[known], most=40)
+    times, runs = _times(trend.start_ns[known]), _runs(trend.start_ns[known])
+    kept, _ = decimated(np.arange(times.size), trend.score[known], most=_POINTS)
+    x, y = _broken(times[kept], trend.score[known][kept], runs[kept])
+    # A window alone between two pauses has no line: it is a dot.
+    line = {"color": BLUE, "width": 1.5}
+    figure.add_scatter(x=x, y=y, name="score", mode="lines+markers", line=line, marker={"size": _dots(y)})
+    kept = _corners(trend.threshold[known], runs)
+    x, y = _broken(times[kept], trend.threshold[known][kept], runs[kept])
     figure.add_scatter(x=x, y=y, name="threshold", mode="lines", line={"color": RED, "dash": "dash", "width": 1.5})
     if times.size:
         for alarm in alarms:
@@ -84,9 +97,75 @@ def trend_chart(trend: Trend, alarms: Sequence[AlarmRow], *, key: str) -> go.Fig
     return figure
 
 
+def _runs(start_ns: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Number of the run that each window belongs to; a pause begins the next.
+
+    Nine in ten, so that a sensor of bursts has one run, with its usual pauses in it, and not a run for each burst.
+    """
+    if start_ns.size < 3:
+        return np.zeros(start_ns.size, dtype=np.intp)
+    apart = np.diff(start_ns)
+    usual = np.sort(apart)[int(0.9 * (apart.size - 1))]
+    return np.concatenate([[0], np.cumsum(apart > _PAUSE * usual)])
+
+
+def _broken(
+    x: NDArray[np.datetime64], y: NDArray[np.float64], runs: NDArray[np.intp]
+) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
+    """Points with a hole between one run and the next."""
+    after = np.flatnonzero(np.diff(runs)) + 1
+    return np.insert(x, after, x[after]), np.insert(y, after, np.nan)
+
+
+def _dots(y: NDArray[np.float64]) -> NDArray[np.int8]:
+    """Marker sizes: 4 for a point between two holes, else none."""
+    holes = np.concatenate([[True], np.isnan(y), [True]])
+    return np.where(holes[:-2] & holes[2:], 4, 0).astype(np.int8)
+
+
+def _corners(y: NDArray[np.float64], runs: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Indices where a trace of steps begins, ends and changes."""
+    changes = (np.diff(y) != 0.0) | (np.diff(runs) != 0)
+    return np.flatnonzero(np.concatenate([[True], changes]) | np.concatenate([changes, [True]]))[: y.size]
+
+
+def scalogram_chart(x: NDArray[np.float32], rate_hz: float, *, unit: str, key: str) -> go.Figure:
+    """Amplitude over time and frequency of the end of a window; the dotted lines part off what its edges falsify."""
+    x = x[-_IMAGE_SAMPLES:]
+    # A third of the window remains between the edges at the lowest frequency.
+    lowest = 1.5 * np.sqrt(2.0) * _MORLET_W0 * rate_hz / (np.pi * x.size)
+    frequencies = np.geomspace(lowest, 0.45 * rate_hz, _IMAGE_ROWS)
+    image = scalogram(x - x.mean(), rate_hz, frequencies_hz=frequencies, columns=_IMAGE_COLUMNS, w0=_MORLET_W0)
+    figure = _figure(key=key, height=340, x="time in the window (s)", y="frequency (Hz)")
+    figure.add_heatmap(
+        x=image.times_s,
+        y=frequencies,
+        z=image.amplitude.astype(np.float32),
+        colorscale="Viridis",
+        zmin=0.0,
+        colorbar={"title": {"text": f"{unit}, peak", "side": "right"}},
+        hovertemplate="%{x:.4f} s, %{y:.0f} Hz: %{z:.3g} " + unit + "<extra></extra>",
+    )
+    span_s = x.size / rate_hz
+    for edge_s in (image.edge_s, span_s - image.edge_s):
+        line = {"color": "white", "dash": "dot", "width": 1.5}
+        figure.add_scatter(x=edge_s, y=frequencies, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+    ticks = [lead * 10**decade for decade in range(-1, 7) for lead in (1, 2, 5)]
+    limits = [float(np.log10(edge)) for edge in frequencies[[0, -1]]]
+    figure.update_yaxes(type="log", range=limits, tickvals=ticks, ticktext=[f"{tick:,.10g}" for tick in ticks])
+    figure.update_xaxes(range=[0.0, span_s])
+    figure.update_layout(hovermode="closest")
+    return figure
+
+
 def wave_chart(x: NDArray[np.float32], rate_hz: float, *, unit: str, key: str) -> go.Figure:
     """Waveform of one window."""
-    figure = _figure(key=key, height=260, x="time in the window (s)", y=f"acceleration ({unit})")
+    figure = _figure(
+        key=key,
+        height=260,
+        x="time in the window (s)",
+        y=f"{'velocity' if unit == 'mm/s' else 'acceleration'} ({unit})",
+    )
     times, values = decimated(np.arange(x.size) / rate_hz, x, most=_POINTS)
     figure.add_scatter(x=times, y=values, mode="lines", line={"color": BLUE, "width": 1}, name="waveform")
     return figure

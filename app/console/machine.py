@@ -1,4 +1,4 @@
-"""One machine: trend with threshold, spectra with fault frequencies, and the verdict with what it rests on."""
+"""One machine: verdict, severity zone, trend with threshold, spectra with fault frequencies, and what they rest on."""
 
 from __future__ import annotations
 
@@ -7,19 +7,40 @@ import time
 import streamlit as st
 from sqlalchemy import Engine
 
-from app.console.charts import envelope_chart, probability_chart, spectrum_chart, trend_chart, wave_chart
+from app.console.charts import (
+    ZONE_COLOURS,
+    envelope_chart,
+    probability_chart,
+    scalogram_chart,
+    spectrum_chart,
+    trend_chart,
+    wave_chart,
+)
 from app.console.plot import plot
-from app.console.queries import AlarmRow, VerdictRow, alarm_history, fleet, latest_verdict, trend, waveform
-from app.console.words import KINDS, ago, clock, kind_text, state_of
+from app.console.queries import (
+    AlarmRow,
+    VerdictRow,
+    alarm_history,
+    fleet,
+    latest_stretch,
+    latest_verdict,
+    trend,
+    waveform,
+)
+from app.console.severity import BroadBand, broad_band, span_wanted_s, zone_of
+from app.console.words import KINDS, ZONES, ago, clock, kind_text, state_of
 from app.settings import Settings
 from app.store import PointRow
 from app.watch import kind_of
+from features.errors import ParameterError
+from features.iso20816 import Severity, limits_named
 
 __all__ = ["machine_page"]
 
 _SPANS = {"15 minutes": 900, "1 hour": 3600, "6 hours": 21_600, "1 day": 86_400, "everything": None}
 _MOST_WINDOWS = 20_000
 _ALARMS = 20
+_ZONE_HELP = "Of the overall vibration. A young bearing fault hardly moves it; the anomaly score shows that one first."
 
 
 def machine_page(engine: Engine, settings: Settings, point_id: str) -> None:
@@ -36,19 +57,22 @@ def machine_page(engine: Engine, settings: Settings, point_id: str) -> None:
     def content() -> None:
         rows, active = fleet(engine)
         current = next(found for found in rows if found.id == point_id)
+        verdict = latest_verdict(engine, point_id)
         # Each part has a place of its own: what comes and goes in one must not move, and so redraw, the charts below.
         with st.container():
-            _verdict(engine, settings, current, active.get(point_id))
+            _verdict(settings, current, active.get(point_id), verdict)
+        with st.container():
+            _severity(engine, settings, current, verdict)
         with st.container():
             _trend(engine, current, _SPANS[span])
         with st.container():
-            _signals(engine, current)
+            _signals(engine, current, verdict)
 
     content()
     _alarms(engine, point_id)
 
 
-def _verdict(engine: Engine, settings: Settings, row: PointRow, alarm: AlarmRow | None) -> None:
+def _verdict(settings: Settings, row: PointRow, alarm: AlarmRow | None, verdict: VerdictRow | None) -> None:
     symbol, word, colour = state_of(row, alarm, wanted=settings.baseline_windows)
     ratio = row.score / row.threshold if row.score is not None and row.threshold else None
     st.subheader(f"{symbol} :{colour}[{word}]")
@@ -56,7 +80,6 @@ def _verdict(engine: Engine, settings: Settings, row: PointRow, alarm: AlarmRow 
         _state(settings, row, alarm)
     columns = st.columns(4)
     columns[0].metric("Score / threshold", "unknown" if ratio is None else f"{ratio:.2f}")
-    verdict = latest_verdict(engine, row.id)
     columns[1].metric("RMS", "unknown" if verdict is None else f"{verdict.rms:.3g} {row.unit}")
     speed = (verdict.shaft_hz if verdict else None) or row.nominal_shaft_hz
     columns[2].metric("Shaft speed", "unknown" if speed is None else f"{60.0 * speed:.0f} rpm")
@@ -94,6 +117,72 @@ def _cited(verdict: VerdictRow, alarm: AlarmRow | None) -> None:
     st.caption("Cites " + " · ".join(made_by))
 
 
+def _severity(engine: Engine, settings: Settings, row: PointRow, verdict: VerdictRow | None) -> None:
+    """Velocity in the band of ISO 20816 and the zone of the machine's group, or why there is none."""
+    if verdict is None or row.unit is None:
+        return
+    st.markdown("##### Vibration severity")
+    shaft_hz = verdict.shaft_hz or row.nominal_shaft_hz
+    span_s = span_wanted_s(shaft_hz, rate_hz=verdict.rate_hz, n_channels=max(1, len(row.channels)))
+    stretch = latest_stretch(engine, row.id, end_ns=verdict.end_ns, span_s=span_s)
+    if stretch is None:
+        st.caption("The waveform of the latest window is no longer kept.")
+        return
+    try:
+        measured = broad_band(stretch.x, stretch.rate_hz, unit=row.unit, shaft_hz=shaft_hz)
+    except ParameterError as error:
+        st.caption(f"No velocity can be given: {error}.")
+        return
+    rests_on = f"From the latest {stretch.span_s:.3g} s without a pause, {_channel(row, measured)}."
+    if not shaft_hz:
+        rests_on += " The speed is not known; 600 rpm or more is assumed."
+    _zone(settings, row, measured, rests_on)
+
+
+def _channel(row: PointRow, measured: BroadBand) -> str:
+    name = row.channels[measured.channel] if measured.channel < len(row.channels) else str(measured.channel)
+    return f"channel {name}" if len(row.channels) < 2 else f"channel {name}, the largest of {len(row.channels)}"
+
+
+def _zone(settings: Settings, row: PointRow, measured: BroadBand, rests_on: str) -> None:
+    judged, words = _judged(settings, row, measured)
+    band = f"RMS, {measured.low_hz:g} to {measured.high_hz:g} Hz"
+    slow = measured.displacement_um is not None
+    *metrics, text = st.columns([1, 1, 1, 1] if slow else [1, 1, 2])
+    metrics[0].metric("Zone", "unknown" if judged is None else judged.zone, help=_ZONE_HELP)
+    metrics[1].metric(f"Velocity {band}", f"{measured.velocity_mm_s:.2f} mm/s")
+    if slow:
+        metrics[2].metric(f"Displacement {band}", f"{measured.displacement_um:.1f} um")
+    with text:
+        if judged is not None:
+            # Letter and words say what the colour says.
+            square = f'<span style="color:{ZONE_COLOURS[judged.zone]}">\u25a0</span>'
+            st.markdown(f"{square} Zone {judged.zone}: {ZONES[judged.zone]}", unsafe_allow_html=True)
+        st.caption(f"{words} {rests_on}")
+
+
+def _judged(settings: Settings, row: PointRow, measured: BroadBand) -> tuple[Severity | None, str]:
+    """The zone and the limits it rests on, or None and why there is none."""
+    if row.iso_group is None:
+        return None, (
+            "No machine group is known here: publish `iso_group`, such as `group-2-rigid`, on its `about` topic."
+        )
+    try:
+        limits = limits_named(row.iso_group, settings.zone_limits())
+    except ParameterError as error:
+        return None, f"No zone can be given: {error}."
+    judged = zone_of(measured, limits)
+    words = f"{_boundaries(judged)} {limits.description} ({limits.citation})."
+    if measured.slow and limits.displacement_um is not None and measured.displacement_um is None:
+        words += " Displacement, which counts too below 600 rpm, wants 4 s without a pause."
+    return judged, words
+
+
+def _boundaries(judged: Severity) -> str:
+    a, b, c = judged.limits
+    return f"{judged.name}, RMS {judged.quantity}: A to {a:g}, B to {b:g}, C to {c:g} {judged.unit}, D above."
+
+
 def _trend(engine: Engine, row: PointRow, span_s: int | None) -> None:
     since_ns = 0 if span_s is None else time.time_ns() - span_s * 1_000_000_000
     found = trend(engine, row.id, since_ns=since_ns, most=_MOST_WINDOWS)
@@ -105,8 +194,7 @@ def _trend(engine: Engine, row: PointRow, span_s: int | None) -> None:
     plot(trend_chart(found, history, key=f"trend {row.id} {span_s}"), key="trend")
 
 
-def _signals(engine: Engine, row: PointRow) -> None:
-    verdict = latest_verdict(engine, row.id)
+def _signals(engine: Engine, row: PointRow, verdict: VerdictRow | None) -> None:
     if verdict is None or row.unit is None:
         return
     x = waveform(engine, row.id, start_ns=verdict.start_ns, end_ns=verdict.end_ns)
@@ -127,6 +215,9 @@ def _signals(engine: Engine, row: PointRow) -> None:
     with right:
         st.markdown("##### Waveform")
         plot(wave_chart(x, rate_hz, unit=row.unit, key=f"wave {key}"), key="wave")
+    if st.toggle("Scalogram", key="scalogram", help="Amplitude over time and frequency: impacts stand upright in it."):
+        plot(scalogram_chart(x, rate_hz, unit=row.unit, key=f"scalogram {key}"), key="scalogram chart")
+        st.caption("Complex Morlet wavelet, w0 = 6. Outside the dotted lines the edges of the window show.")
 
 
 def _alarms(engine: Engine, point_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +19,12 @@ from app.store import PointRow, point_rows, reading
 __all__ = [
     "AlarmRow",
     "QuarantineRow",
+    "Stretch",
     "Trend",
     "VerdictRow",
     "alarm_history",
     "fleet",
+    "latest_stretch",
     "latest_verdict",
     "point_counts",
     "quarantined",
@@ -29,6 +32,10 @@ __all__ = [
     "trend",
     "waveform",
 ]
+
+
+# Blocks that a stretch is joined from at most, however short they are.
+_MOST_BLOCKS = 2000
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,19 @@ class VerdictRow:
     contract: str
     probabilities: dict[str, float] | None
     diagnosis_bundle: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Samples of all channels without a gap; `x` is float32 of shape (channels, n), in the unit of the point."""
+
+    x: NDArray[np.float32]
+    rate_hz: float
+
+    @property
+    def span_s(self) -> float:
+        """Seconds that the samples last."""
+        return float(self.x.shape[-1] / self.rate_hz)
 
 
 @dataclass(frozen=True)
@@ -185,15 +205,64 @@ def waveform(engine: Engine, point_id: str, *, start_ns: int, end_ns: int) -> ND
         rows = connection.execute(query).all()
     if not rows or any(row.waveform is None for row in rows):
         return None
-    decompress = zstandard.ZstdDecompressor().decompress
-    parts = [
-        np.frombuffer(decompress(row.waveform), dtype=f"<{row.sample_type}").reshape(-1, row.n_channels)[:, 0]
-        * np.float32(row.scale)
-        for row in rows
-    ]
+    parts = [_samples(row)[0] for row in rows]
     first = max(0, round((start_ns - rows[0].start_ns) * rows[0].rate_hz / 1e9))
     n = round((end_ns - start_ns) * rows[0].rate_hz / 1e9)
     return np.concatenate(parts)[first : first + n].astype(np.float32)
+
+
+def latest_stretch(engine: Engine, point_id: str, *, end_ns: int, span_s: float) -> Stretch | None:
+    """The samples that led up to a time without a gap, as many as are stored, up to a span.
+
+    Parameters
+    ----------
+    engine : Engine
+    point_id : str
+    end_ns : int
+        End of the latest window.
+    span_s : float
+        Most seconds wanted.
+
+    Returns
+    -------
+    Stretch or None
+        None where the latest waveform has been thinned.
+    """
+    since_ns = end_ns - round(span_s * 1e9)
+    own = (blocks.c.point_id == point_id) & (blocks.c.end_ns > since_ns) & (blocks.c.start_ns < end_ns)
+    query = sa.select(blocks).where(own).order_by(blocks.c.start_ns.desc()).limit(_MOST_BLOCKS)
+    with reading(engine) as connection:
+        rows = _unbroken(connection.execute(query).all())
+    if not rows:
+        return None
+    rate_hz = rows[-1].rate_hz
+    x = np.concatenate([_samples(row) for row in rows], axis=-1)
+    after = x.shape[-1] - max(0, round((rows[-1].end_ns - end_ns) * rate_hz / 1e9))
+    return Stretch(x[:, max(0, after - round(span_s * rate_hz)) : after], rate_hz)
+
+
+def _unbroken(newest_first: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
+    """The run of blocks that ends with the newest, oldest first; they follow each other as the windower asks it."""
+    rows: list[sa.Row[Any]] = []
+    for row in newest_first:
+        if row.waveform is None:
+            break
+        if rows:
+            after = rows[-1]
+            near = abs(after.start_ns - row.end_ns) <= (after.end_ns - after.start_ns) // 2
+            same = (row.rate_hz, row.n_channels) == (after.rate_hz, after.n_channels)
+            if not (near and same and row.sequence + 1 == after.sequence):
+                break
+        rows.append(row)
+    return rows[::-1]
+
+
+def _samples(row: sa.Row[Any]) -> NDArray[np.float32]:
+    """Samples of a block in its unit, shape (channels, n)."""
+    data = zstandard.ZstdDecompressor().decompress(row.waveform)
+    codes = np.frombuffer(data, dtype=f"<{row.sample_type}").reshape(-1, row.n_channels)
+    samples: NDArray[np.float32] = np.multiply(codes.T, np.float32(row.scale), dtype=np.float32)
+    return samples
 
 
 def point_counts(engine: Engine) -> dict[str, dict[str, int]]:

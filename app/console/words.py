@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from app.console.queries import AlarmRow
 from app.store import PointRow
 
-__all__ = ["KINDS", "ago", "clock", "kind_text", "state_of"]
+__all__ = ["KINDS", "ZONES", "ago", "clock", "kind_text", "state_of"]
+
+# What a severity zone of ISO 20816 says of a machine, as its parts define the zones.
+ZONES = {
+    "A": "as of newly commissioned machines",
+    "B": "acceptable for unrestricted long-term operation",
+    "C": "unsatisfactory for long-term operation: run for a limited time until it is mended",
+    "D": "severe enough to damage the machine",
+}
 
 KINDS = {
     "normal": "no bearing fault",

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
+import cbor2
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from making import NOW_NS, POINT, block
 from malformed import malformed_payloads
 
-from app.codec import decode_block, encode_block
+from app.codec import decode_about, decode_block, encode_about, encode_block
 from app.intake import Arrival, sort_arrivals
-from app.wire import REASONS, Limits
+from app.wire import REASONS, About, Limits
 
 
 @given(
@@ -44,6 +48,20 @@ def test_a_description_is_read_or_refused(payload: bytes) -> None:
     assert len(intake.described) + len(intake.refused) == 1
     assert all(one.about.point == POINT for one in intake.described)
     assert all(refused.reason in REASONS for refused in intake.refused)
+
+
+@given(
+    name=st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=200),
+    shaft_hz=st.none() | st.floats(0.01, 1000.0),
+    group=st.none() | st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="+#/"), min_size=1),
+)
+def test_every_description_survives_the_wire(name: str, shaft_hz: float | None, group: str | None) -> None:
+    sent = About(POINT, name, None, shaft_hz, group and group[:64])
+    text = encode_about(sent)
+    for payload in (text, cbor2.dumps(json.loads(text))):
+        got = decode_about(payload, point=POINT)
+        assert (got.point, got.name, got.bearing, got.iso_group) == (POINT, name, None, sent.iso_group)
+        assert got.shaft_hz == pytest.approx(shaft_hz)
 
 
 @given(topic=st.text(max_size=80) | st.none())

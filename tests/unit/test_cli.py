@@ -43,6 +43,8 @@ def test_every_command_has_help(settings: Settings, name: str) -> None:
         (["--broker", "http://x", "points", "list"], "is no mqtt://"),
         (["evaluate", "cwru-kind"], "no diagnosis network serves"),
         (["simulate", "--period", "0.1"], "lengthen it"),
+        (["replay", "broken.npz", "--point", "a/b/c", "--iso-group", "group-9"], "known are class-I, "),
+        (["replay", "broken.npz", "--point", "a/b/c", "--iso-group", ""], "no limits named ''"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )

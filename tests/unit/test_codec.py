@@ -127,11 +127,25 @@ def test_a_description_survives_the_wire() -> None:
     assert decode_about(b'{"v":1}', point=POINT) == About(POINT, str(POINT))
 
 
+@pytest.mark.parametrize("group", ["group-2-rigid", "our own pumps", None])
+def test_a_machine_group_survives_the_wire_as_json_and_as_cbor(group: str | None) -> None:
+    sent = About(POINT, "Cooling pump", iso_group=group)
+    text = encode_about(sent)
+    assert ("iso_group" in json.loads(text)) == (group is not None)
+    assert decode_about(text, point=POINT) == sent
+    assert decode_about(cbor2.dumps(json.loads(text)), point=POINT) == sent
+    assert decode_about(b'{"v":1,"name":"Cooling pump","iso_group":null}', point=POINT).iso_group is None
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         (b'{"v":1,"name":""}', "name"),
         (b'{"v":1,"name":7}', "name"),
+        (b'{"v":1,"iso_group":""}', "name"),
+        (b'{"v":1,"iso_group":2}', "name"),
+        (b'{"v":1,"iso_group":"a\\nb"}', "name"),
+        (b'{"v":1,"iso_group":"' + b"x" * 65 + b'"}', "name"),
         (b'{"v":1,"rpm":-3}', "range"),
         (b'{"v":1,"bearing":5}', "malformed"),
         (b'{"v":1,"bearing":{"balls":9,"ball_mm":50,"pitch_mm":10}}', "range"),

@@ -15,6 +15,7 @@ from app.results import render_results
 from app.wire import REASONS, parse_topic
 from features.contract import FULL
 from features.errors import ArtifactError
+from features.iso20816 import LIMITS
 
 _ROOT = Path(__file__).parents[2]
 _PAGES = ["DESIGN", "FEATURES", "PROTOCOL", "RESULTS"]
@@ -44,7 +45,13 @@ def test_the_protocol_examples_are_accepted() -> None:
     waveform, about = _fenced("docs/PROTOCOL.md", "json")
     point, _ = parse_topic("raceway/v1/a/b/c/waveform")
     assert decode_block(waveform.strip().encode(), point=point).samples.tolist() == [[12, -5, 40, 7]]
-    assert decode_about(about.strip().encode(), point=point).name == json.loads(about)["name"]
+    described = decode_about(about.strip().encode(), point=point)
+    assert (described.name, described.iso_group) == (json.loads(about)["name"], json.loads(about)["iso_group"])
+
+
+def test_the_protocol_names_every_built_in_machine_group() -> None:
+    (named,) = re.findall(r"^Built-in groups are (.*?);", _text("docs/PROTOCOL.md"), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"`([\w-]+)`", named) == list(LIMITS)
 
 
 def test_the_table_of_reasons_is_the_codes() -> None:

@@ -165,11 +165,12 @@ def test_a_restart_at_any_block_changes_no_window(engine: sa.Engine, settings: S
 
 
 def test_a_description_names_the_point(pipeline: Pipeline, engine: sa.Engine) -> None:
-    about = About(POINT, "Cooling pump", bearing_named("6205-2RS"), 29.5)
+    about = About(POINT, "Cooling pump", bearing_named("6205-2RS"), 29.5, "group-2-rigid")
     message = Arrival(POINT.topic("about"), encode_about(about), NOW_NS)
     _take(pipeline, [message, *arrivals(0, 2)], now_ns=NOW_NS)
     point = _point(engine)
     assert (point.name, point.bearing, point.nominal_shaft_hz) == ("Cooling pump", about.bearing, 29.5)
+    assert point.iso_group == "group-2-rigid"
 
 
 def test_health_is_published_on_change_and_at_most_once_a_second(pipeline: Pipeline) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from making import NOW_NS, POINT, arrivals
 
+from app.console.severity import broad_band, zone_of
 from app.pipeline import Pipeline
 from app.replay import Track, play
 from app.retention import thin_waveforms
@@ -17,6 +18,7 @@ from app.simulate import Episode, Watched, demo_plant
 from app.store import open_store, writing
 from app.wire import About, Block, PointId
 from features.errors import ParameterError, RecordingError
+from features.iso20816 import LIMITS, limits_named
 from models.recordings import Recording
 
 
@@ -82,11 +84,19 @@ def test_recordings_that_differ_are_refused() -> None:
 def test_the_plant_has_named_machines_that_fail_in_turn(rng: np.random.Generator) -> None:
     plant = demo_plant(12, rate_hz=12_800.0, rng=rng)
     assert len({str(point.about.point) for point in plant}) == 12
+    assert {point.about.iso_group for point in plant} <= set(LIMITS)
     first = plant[0]
     assert first.condition(0.0, None).fault == "none"
     assert first.condition(0.0, 60.0).fault == "outer"
     assert first.condition(0.0, 400.0).fault == "none"
     assert first.condition(0.0, 1860.0).fault == "outer"
+
+
+def test_a_healthy_plant_runs_in_the_zones_of_long_term_operation(rng: np.random.Generator) -> None:
+    for point in demo_plant(8, rate_hz=12_800.0, rng=rng):
+        x = point.burst(start_ns=NOW_NS, rate_hz=12_800.0, n=25_600, age_s=None).physical()
+        measured = broad_band(x, 12_800.0, unit="g", shaft_hz=point.machine.shaft_hz)
+        assert zone_of(measured, limits_named(str(point.about.iso_group))).zone in "AB", point.about.name
 
 
 def test_a_burst_is_a_block_of_codes(rng: np.random.Generator) -> None:
@@ -151,6 +161,13 @@ def test_children_get_the_same_settings(settings: Settings, monkeypatch: pytest.
     assert load_settings() == made
 
 
+def test_a_table_of_ones_own_lies_over_the_built_in_zones(settings: Settings) -> None:
+    Path("own.toml").write_text('[our-pumps]\nvelocity_mm_s = [1, 2, 3]\ncitation = "Works standard 7"\n')
+    own = load_settings(data_dir=settings.data_dir, iso_limits=Path("own.toml")).zone_limits()
+    assert own == settings.zone_limits() | {"our-pumps": own["our-pumps"]}
+    assert own["our-pumps"].velocity_mm_s == (1.0, 2.0, 3.0)
+
+
 @pytest.mark.parametrize(
     ("values", "match"),
     [
@@ -161,6 +178,7 @@ def test_children_get_the_same_settings(settings: Settings, monkeypatch: pytest.
         ({"alarm_clear_ratio": 2.0}, "cannot be met"),
         ({"min_rate_hz": 10.0, "max_rate_hz": 5.0}, "above max_rate_hz"),
         ({"broker_cert": Path("x")}, "belong together"),
+        ({"iso_limits": Path("missing.toml")}, "limits cannot be read from missing.toml"),
     ],
     ids=str,
 )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from importlib import resources
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from making import NOW_NS
 
-from app.schema import counters, metadata, quarantine
+from app.schema import alarms, counters, metadata, quarantine
 from app.settings import Settings
 from app.store import (
     PointRow,
@@ -32,6 +35,7 @@ from app.store import (
 from features.bearing import bearing_named
 
 _ROW = PointRow(id="a/b/c", name="Pump", bearing=bearing_named("6205-2RS"), channels=("x", "y"), alarm={"above": 2})
+_GROUPED = _ROW.changed(id="a/b/d", iso_group="group-2-rigid")
 
 
 @pytest.fixture
@@ -48,8 +52,28 @@ def test_migrations_make_the_tables_of_the_schema(engine: sa.Engine) -> None:
 def test_opening_again_keeps_what_is_stored(engine: sa.Engine, settings: Settings) -> None:
     with writing(engine) as connection:
         save_point(connection, _ROW, new=True)
+        save_point(connection, _GROUPED, new=True)
     with reading(open_store(settings.database, migrate=True)) as connection:
-        assert point_rows(connection) == [_ROW]
+        assert point_rows(connection) == [_ROW, _GROUPED]
+
+
+def test_a_store_of_the_first_form_is_brought_to_todays_with_all_that_it_holds(
+    engine: sa.Engine, settings: Settings
+) -> None:
+    with writing(engine) as connection:
+        save_point(connection, _GROUPED, new=True)
+        row = {"point_id": _GROUPED.id, "raised_ns": 1, "window_start_ns": 1, "ratio": 2.0}
+        connection.execute(alarms.insert().values(**row))
+        config = Config()
+        config.set_main_option("script_location", str(resources.files("app") / "migrations"))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        assert "iso_group" not in {column["name"] for column in sa.inspect(connection).get_columns("points")}
+    with pytest.raises(StoreError, match=r"no such column: points\.iso_group"):
+        open_store(settings.database)
+    with reading(open_store(settings.database, migrate=True)) as connection:
+        assert point_rows(connection) == [_GROUPED.changed(iso_group=None)]
+        assert connection.execute(sa.select(alarms.c.point_id)).scalars().all() == [_GROUPED.id]
 
 
 def test_a_store_without_tables_or_folder_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from features.errors import ParameterError
 from features.signals import CONSTANTS, N_BANDS, ORDERS, ROLL_OFF_SHARE, WAVELET, WAVELET_LEVEL, Signals
 from features.statistics import zero_crossing_rate
+from features.sums import dot
 
 __all__ = ["BASELINE", "FULL", "NODE", "REGISTRY", "Feature", "Laws", "Profile"]
 
@@ -342,7 +343,7 @@ def _envelope() -> tuple[Feature, ...]:
             f"Mean square over squared mean {above}, less 2 (spectral kurtosis of the band: 0 for Gaussian noise, -1 "
             "for a steady tone and for silence)",
             _KURTOSIS,
-            lambda s: np.einsum("...i,...i->...", *(s.envelope[1],) * 2) / s.envelope[1].shape[-1] - 2.0,
+            lambda s: dot(s.envelope[1], s.envelope[1]) / s.envelope[1].shape[-1] - 2.0,
             Laws(tolerance=1e-3),
             node=True,
         ),
@@ -389,7 +390,7 @@ def _fault(index: int) -> Feature:
 
 def _packets() -> tuple[Feature, ...]:
     nodes = 2**WAVELET_LEVEL
-    tree = f"{WAVELET} packet tree of level {WAVELET_LEVEL}, periodic, samples less their mean"
+    tree = f"undecimated {WAVELET} packet tree of level {WAVELET_LEVEL}, periodic, samples less their mean"
 
     def share(index: int) -> Feature:
         return Feature(
@@ -398,8 +399,6 @@ def _packets() -> tuple[Feature, ...]:
             f"Energy of packet {index} of {nodes} by ascending frequency over the sum; {tree}",
             _PACKETS,
             lambda s: s.packet_shares[..., index],
-            # A filter bank is not symmetric in time.
-            Laws(reversible=False),
             node=True,
         )
 
@@ -409,7 +408,6 @@ def _packets() -> tuple[Feature, ...]:
         f"Shannon entropy of the packets' shares of energy over its largest value; {tree}",
         "Rosso et al., J. Neurosci. Methods 105 (2001)",
         lambda s: s.packet_entropy,
-        Laws(reversible=False),
     )
     return (*(share(i) for i in range(nodes)), entropy)
 

@@ -20,6 +20,7 @@ __all__ = [
     "envelope_spectrum",
     "line_contrast",
     "phase_only",
+    "relative_envelope",
     "squared_envelope",
     "whitened",
 ]
@@ -102,22 +103,86 @@ def squared_envelope(spectrum: NDArray[np.complexfloating], n: int, *, low: int,
         Unit squared, m = the band's width in bins: the band is shifted to zero first, so that the envelope is sampled
         at rate * m / n, which holds all of its content.
 
+    Raises
+    ------
+    ParameterError
+        If the band is empty.
+
     Notes
     -----
     The analytic signal of a band is the inverse transform of its positive bins alone (Hilbert); its modulus does not
     change when the band is shifted in frequency.
     """
+    _refuse_empty(n, low, high)
+    return _squared(spectrum[..., low:high], np.asarray(2.0 / n, dtype=spectrum.real.dtype))
+
+
+def relative_envelope(
+    spectrum: NDArray[np.complexfloating], power: Floats, n: int, *, low: int, high: int
+) -> tuple[Floats, Floats]:
+    """Mean of the squared envelope of a band, and the squared envelope over it.
+
+    Parameters
+    ----------
+    spectrum : ndarray of complex, shape (..., n // 2 + 1)
+        Unwindowed ``rfft`` of n real samples.
+    power : ndarray, shape (..., n // 2 + 1)
+        Its `features.spectral.bin_power`.
+    n, low, high : int
+        As `squared_envelope` takes them.
+
+    Returns
+    -------
+    mean : ndarray, shape (...)
+        Unit squared: twice the power of the band (Parseval), four times that of a bin at Nyquist.
+    relative : ndarray, shape (..., m)
+        Of mean 1, and of no unit; 1 throughout for silence.
+
+    Raises
+    ------
+    ParameterError
+        If the band is empty.
+
+    Examples
+    --------
+    >>> from features.spectral import bin_power
+    >>> x = 3.0 * np.sin(2 * np.pi * 10 * np.arange(64) / 64.0)
+    >>> spectrum = np.fft.rfft(x)
+    >>> mean, relative = relative_envelope(spectrum, bin_power(spectrum, 64), 64, low=1, high=33)
+    >>> round(float(mean), 9), bool(np.allclose(relative, 1.0))
+    (9.0, True)
+    """
+    _refuse_empty(n, low, high)
+    mean = 2.0 * power[..., low:high].sum(axis=-1)
+    if n % 2 == 0 and high == n // 2 + 1:
+        mean += 2.0 * power[..., -1]
+    sounds = mean > np.finfo(power.dtype).tiny
+    # Scaled before the transform, so that neither the envelope nor its square leaves the range of single precision.
+    factor = np.where(sounds, (2.0 / n) / np.sqrt(np.where(sounds, mean, 1.0)), 0.0).astype(power.dtype)
+    relative = _squared(spectrum[..., low:high], factor[..., None])
+    if not sounds.all():
+        relative += ~sounds[..., None]
+    return np.where(sounds, mean, 0.0), relative
+
+
+def _refuse_empty(n: int, low: int, high: int) -> None:
     if not 1 <= low < high <= n // 2 + 1:
         raise ParameterError(
             f"an envelope band from bin {low} to {high} of {n // 2 + 1} bins; 1 <= low < high is wanted"
         )
-    width = high - low
+
+
+def _squared(band: NDArray[np.complexfloating], factor: Floats) -> Floats:
+    """Squared modulus of the unscaled inverse transform of bins times a factor."""
+    width = band.shape[-1]
     # Powers of two with few other factors are the fastest of all fast lengths.
     length = 16 * scipy.fft.next_fast_len(-(-width // 8), real=True)
-    analytic: NDArray[np.complexfloating] = scipy.fft.ifft(spectrum[..., low:high], n=length, axis=-1)
-    analytic *= 2.0 * length / n
-    squared: Floats = analytic.real**2 + analytic.imag**2
-    return squared
+    padded = np.zeros((*band.shape[:-1], length), dtype=band.dtype)
+    np.multiply(band, factor, out=padded[..., :width])
+    analytic = scipy.fft.ifft(padded, axis=-1, norm="forward", overwrite_x=True)
+    parts: Floats = analytic.view(analytic.real.dtype)
+    parts *= parts
+    return np.asarray(parts[..., ::2] + parts[..., 1::2])
 
 
 def envelope_spectrum(x: Floats, rate_hz: float, *, whiten: bool = True) -> tuple[NDArray[np.float64], Floats]:

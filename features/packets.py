@@ -1,4 +1,4 @@
-"""Wavelet packet energies, from samples or from their spectrum, their entropy and image; refuses uneven windows."""
+"""Wavelet packet energies, decimated or not, their entropy and image; refuses windows that divide unevenly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from features.errors import ParameterError
 from features.samples import check_finite
 from features.wavelet import orthogonal_wavelet
 
-__all__ = ["packet_energies", "packet_energies_from_spectrum", "packet_entropy", "packet_image"]
+__all__ = ["packet_energies", "packet_entropy", "packet_image", "packet_powers"]
 
 
 def packet_energies(x: NDArray[np.floating], *, wavelet: str, level: int) -> NDArray[np.float64]:
@@ -58,17 +58,15 @@ def packet_energies(x: NDArray[np.floating], *, wavelet: str, level: int) -> NDA
     return energies
 
 
-def packet_energies_from_spectrum(
-    spectrum: NDArray[np.complexfloating], n: int, *, wavelet: str, level: int
-) -> NDArray[np.float64]:
-    """Energies of `packet_energies` from a transform that is at hand already, at a third of the cost.
+def packet_powers(power: NDArray[np.floating], n: int, *, wavelet: str, level: int) -> NDArray[np.float64]:
+    """Mean square of each terminal node of the undecimated (maximal-overlap) wavelet packet tree, from a spectrum.
 
     Parameters
     ----------
-    spectrum : ndarray of complex, shape (..., n // 2 + 1)
-        Unwindowed ``rfft`` of n samples.
+    power : ndarray, shape (..., n // 2 + 1)
+        From `features.spectral.bin_power`.
     n : int
-        Samples that were transformed; divisible by 2**level.
+        Samples that were transformed, at least 2**level.
     wavelet : str
         An orthogonal wavelet that PyWavelets knows, such as ``db4``.
     level : int
@@ -77,39 +75,34 @@ def packet_energies_from_spectrum(
     Returns
     -------
     ndarray of float64, shape (..., 2**level)
-        Unit squared.
+        Unit squared, from the lowest to the highest frequency; they sum to the mean square of the samples.
 
     Raises
     ------
     ParameterError
-        If n is not divisible by 2**level, or the spectrum is not one of n samples.
+        If n is below 2**level, or the spectrum is not one of n samples.
 
     Notes
     -----
-    With periodic extension a node is a circular convolution, a product over bins. To keep every 2**level-th coefficient
-    is to add up the 2**level bins that alias onto each other, so the nodes' spectra are small matrix products, bin by
-    bin, and their energies follow from Parseval.
+    Percival and Walden, Wavelet Methods for Time Series Analysis (2000), section 6.6 (MODWPT). The decimated tree of
+    `packet_energies` keeps every 2**level-th coefficient, and which ones follows from where the window begins; this is
+    the mean over all beginnings, so it does not change as the samples move round, nor with time run backwards. Without
+    decimation nothing aliases: a node's power is the power of the bins weighted by its squared response.
 
     Examples
     --------
+    >>> from features.spectral import bin_power
     >>> x = np.random.default_rng(1).standard_normal(256)
-    >>> found = packet_energies_from_spectrum(np.fft.rfft(x), 256, wavelet="db4", level=4)
-    >>> bool(np.allclose(found, packet_energies(x, wavelet="db4", level=4)))
+    >>> found = packet_powers(bin_power(np.fft.rfft(x), 256), 256, wavelet="db4", level=4)
+    >>> begun = [packet_energies(np.roll(x, k), wavelet="db4", level=4) for k in range(16)]
+    >>> bool(np.allclose(found, np.mean(begun, axis=0) / 256))
     True
     """
-    nodes = 2**level
-    _refuse_uneven(n, level)
-    if spectrum.shape[-1] != n // 2 + 1:
-        raise ParameterError(f"a spectrum of {spectrum.shape[-1]} bins was given as that of {n} samples")
-    fold, response = _folded_responses(n, wavelet, level, spectrum.real.dtype.name)
-    rows = spectrum.reshape(-1, spectrum.shape[-1])
-    # Bins first, so that each gathered line is one stretch of memory.
-    aliases = np.empty((len(fold), 2 * nodes, len(rows)), dtype=response.dtype)
-    aliases[:, :nodes] = np.ascontiguousarray(rows.real.T)[fold]
-    aliases[:, nodes:] = np.ascontiguousarray(rows.imag.T)[fold]
-    parts = response @ aliases
-    energies: NDArray[np.float64] = np.einsum("kir,kir->ri", parts, parts).astype(np.float64)
-    return np.asarray((energies[:, :nodes] + energies[:, nodes:]).reshape(*spectrum.shape[:-1], nodes))
+    if n < 2**level:
+        raise ParameterError(f"a window of {n} samples has no packets of level {level}; give at least {2**level}")
+    if power.shape[-1] != n // 2 + 1:
+        raise ParameterError(f"a spectrum of {power.shape[-1]} bins was given as that of {n} samples")
+    return np.asarray(power @ _squared_responses(n, wavelet, level, power.dtype.name), dtype=np.float64)
 
 
 def packet_entropy(energies: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -240,30 +233,10 @@ def _by_frequency(nodes: int) -> NDArray[np.intp]:
 
 
 @functools.lru_cache(maxsize=8)
-def _folded_responses(n: int, wavelet: str, level: int, dtype: str) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
-    """Bins that alias onto each bin of a node, and what takes them there; both read-only.
-
-    Returns
-    -------
-    fold : ndarray of int, shape (n / nodes // 2 + 1, nodes)
-        Bins of the one-sided spectrum; beyond Nyquist stands the mirror image, conjugate.
-    response : ndarray, shape (n / nodes // 2 + 1, 2 nodes, 2 nodes)
-        From real and imaginary parts of the aliases to those of the nodes, scaled so that squares add up to energies.
-    """
-    bank, lead = _filter_bank(wavelet, level)
-    taps, nodes = bank.shape
-    kept = n // nodes
-    bins = np.arange(kept // 2 + 1)[:, None] + kept * np.arange(nodes)
-    turn = np.exp(2j * np.pi * (np.arange(n)[:, None] * (np.arange(taps) - lead) % n) / n) @ bank
-    # Each bin of a node but DC and Nyquist stands for two.
-    weight = np.full(len(bins), 2.0)
-    weight[0] = 1.0
-    if kept % 2 == 0:
-        weight[-1] = 1.0
-    along = np.swapaxes(turn[bins] * np.sqrt(weight / kept)[:, None, None] / nodes, 1, 2)
-    mirrored = bins > n // 2
-    sign = np.where(mirrored, -1.0, 1.0)[:, None, :]
-    response = np.block([[along.real, -along.imag * sign], [along.imag, along.real * sign]]).astype(dtype)
-    fold = np.where(mirrored, n - bins, bins)
-    fold.flags.writeable = response.flags.writeable = False
-    return fold, response
+def _squared_responses(n: int, wavelet: str, level: int, dtype: str) -> NDArray[np.floating]:
+    """Share of the power of each bin that each node keeps, shape (n // 2 + 1, nodes); read-only, rows sum to 1."""
+    bank, _ = _filter_bank(wavelet, level)
+    turns = np.arange(n // 2 + 1)[:, None] * np.arange(bank.shape[0]) % n / n
+    shares: NDArray[np.floating] = (np.abs(np.exp(-2j * np.pi * turns) @ bank) ** 2 / bank.shape[1]).astype(dtype)
+    shares.flags.writeable = False
+    return shares

@@ -10,10 +10,10 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from features.bearing import FaultOrders
-from features.envelope import LOWEST_BAND_SHARE, SLIP, squared_envelope
+from features.envelope import LOWEST_BAND_SHARE, SLIP, relative_envelope
 from features.errors import ParameterError
 from features.orders import order_amplitudes_from_spectrum
-from features.packets import packet_energies_from_spectrum, packet_entropy
+from features.packets import packet_entropy, packet_powers
 from features.spectral import (
     band_rms,
     bin_power,
@@ -187,13 +187,7 @@ class Signals:
     def envelope(self) -> tuple[Floats, Floats]:
         """Mean of the squared envelope of the upper band, shape (...), and the envelope over it; 1 for silence."""
         low = max(1, int(LOWEST_BAND_SHARE * (self.n // 2)))
-        squared = squared_envelope(self.spectrum, self.n, low=low, high=self.n // 2 + 1)
-        mean = squared.mean(axis=-1)
-        sounds = mean > 0.0
-        squared *= np.where(sounds, 1.0 / np.where(sounds, mean, 1.0), 0.0).astype(squared.dtype)[..., None]
-        if not sounds.all():
-            squared += ~sounds[..., None]
-        return mean, squared
+        return relative_envelope(self.spectrum, self.power, self.n, low=low, high=self.n // 2 + 1)
 
     @cached_property
     def envelope_lines(self) -> Floats:
@@ -239,9 +233,9 @@ class Signals:
     # -- wavelet packets ----------------------------------------------------------------------------------------------
 
     @cached_property
-    def packet_energies(self) -> NDArray[np.float64]:
-        """Energies of the packets, shape (..., 2**level), by ascending frequency."""
-        return packet_energies_from_spectrum(self.spectrum, self.n, wavelet=WAVELET, level=WAVELET_LEVEL)
+    def packet_energies(self) -> Floats:
+        """Mean square of each packet of the undecimated tree, shape (..., 2**level), by ascending frequency."""
+        return packet_powers(self.power, self.n, wavelet=WAVELET, level=WAVELET_LEVEL)
 
     @cached_property
     def packet_shares(self) -> Floats:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from features.errors import ParameterError
 from features.samples import check_finite
 from features.statistics import ratio
+from features.sums import dot
+from features.sums import mean as mean_of
 
 __all__ = [
     "amplitude_spectrum",
@@ -373,13 +375,13 @@ def flatness_entropy(power: Floats) -> tuple[Floats, Floats]:
     if count < 2:
         raise ParameterError(f"the shape of a spectrum of {power.shape[-1]} bins was asked; at least 3 are wanted")
     # Sums of a spectrum of positive powers lose nothing in its own precision, and take half the time.
-    mean = bins.mean(axis=-1)
+    mean = mean_of(bins)
     sounds = mean > np.finfo(power.dtype).tiny
     relative = bins * np.where(sounds, 1.0 / np.where(sounds, mean, 1.0), 0.0).astype(power.dtype)[..., None]
     np.maximum(relative, _SHAPE_FLOOR, out=relative)
     logs = np.log(relative)
-    flatness = np.exp(logs.mean(axis=-1).astype(np.float64))
-    excess = np.einsum("...i,...i->...", relative, logs).astype(np.float64) / (count * np.log(count))
+    flatness = np.exp(mean_of(logs).astype(np.float64))
+    excess = dot(relative, logs).astype(np.float64) / (count * np.log(count))
     return np.where(sounds, np.minimum(flatness, 1.0), 0.0), np.where(sounds, np.clip(1.0 - excess, 0.0, 1.0), 0.0)
 
 

@@ -271,7 +271,7 @@ def test_one_transform_of_the_samples_serves_all(monkeypatch: pytest.MonkeyPatch
 
 def test_nothing_shared_is_computed_twice(monkeypatch: pytest.MonkeyPatch, x: np.ndarray) -> None:
     counts: dict[str, int] = {}
-    for name in ("moments", "bin_power", "hann_power", "centroid_spread_hz", "flatness_entropy", "squared_envelope"):
+    for name in ("moments", "bin_power", "hann_power", "centroid_spread_hz", "flatness_entropy", "relative_envelope"):
         real = getattr(features.signals, name)
 
         def call(*args: object, _name: str = name, _real: Callable[..., object] = real, **options: object) -> object:

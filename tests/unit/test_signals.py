@@ -10,6 +10,7 @@ import scipy.stats
 from features.bearing import FaultOrders, bearing_named
 from features.contract import FULL
 from features.extraction import extract
+from features.packets import packet_energies, packet_entropy
 from features.velocity import STANDARD_GRAVITY
 
 RATE_HZ, N = 12_800.0, 4096
@@ -172,10 +173,12 @@ def test_lines_of_which_the_window_holds_too_few_periods_are_zero(noise: np.ndar
     assert (read(noise, "ftf_contrast", shaft_hz=24.0) > 0.0).all()
 
 
-def test_packets_are_those_of_the_samples_less_their_mean(noise: np.ndarray) -> None:
-    from features.packets import packet_energies, packet_entropy
-
-    energies = packet_energies(noise - noise.mean(axis=-1, keepdims=True), wavelet="db4", level=4)
+def test_packets_are_the_mean_over_all_beginnings_of_the_window(noise: np.ndarray) -> None:
+    moved = [
+        packet_energies(np.roll(noise - noise.mean(axis=-1, keepdims=True), k, axis=-1), wavelet="db4", level=4)
+        for k in range(16)
+    ]
+    energies = np.mean(moved, axis=0)
     found = read(noise + 3.0, *(f"packet_share_{i:02d}" for i in range(16)), "packet_entropy")
     np.testing.assert_allclose(found[:, :16], energies / energies.sum(axis=-1, keepdims=True), rtol=1e-5)
     np.testing.assert_allclose(found[:, 16], packet_entropy(energies), rtol=1e-5)

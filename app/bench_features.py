@@ -12,6 +12,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from app.numerics import keep_freed_memory
 from features.bearing import bearing_named
 from features.contract import BASELINE, FULL, NODE, Profile
 from features.errors import ParameterError
@@ -51,6 +52,7 @@ def bench_features(*, progress: Callable[[int], None]) -> dict[str, Any]:
         from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise ParameterError("the peer is not installed; `pip install tsfel` or the extra `dev` brings it") from error
+    keep_freed_memory()
     x = _windows()
     features = {name: _extraction(x, profile) for name, profile in _profiles().items()}
     runs: dict[str, Callable[[], Any]] = {"rfft": lambda: scipy.fft.rfft(x, axis=-1), **features}

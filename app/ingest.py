@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 from app.intake import Arrival, Intake
 from app.logs import log
 from app.mqtt import Broker, BrokerError, broker_of, connect, make_client, protocol_of
+from app.numerics import keep_freed_memory
 from app.pipeline import Outcome, Pipeline
 from app.retention import thin_waveforms
 from app.settings import Settings
@@ -81,6 +82,7 @@ class Ingest:
         BrokerError
             If the broker cannot be reached at the start; later it is waited for.
         """
+        keep_freed_memory()
         broker = broker_of(self._settings)
         protocol = protocol_of(broker)
         client = self._connected(broker, protocol)

@@ -25,6 +25,7 @@ from app.store import (
     bundle_of,
     change_state,
     count,
+    insert_rows,
     point_rows,
     quarantine_payloads,
     reading,
@@ -283,11 +284,9 @@ class Pipeline:
         for key in sorted(work.touched):
             self._write_point(connection, self._watches[key], work)
         rows = [block_row(one) for received in work.new.values() for one in received]
-        if rows:
-            connection.execute(blocks.insert(), rows)
+        insert_rows(connection, blocks, rows)
         judged = [window_row(key, v) for key, verdicts in work.verdicts.items() for v in verdicts]
-        if judged:
-            connection.execute(windows.insert(), judged)
+        insert_rows(connection, windows, judged)
         for key in work.verdicts:
             write_alarms(connection, key, work.verdicts[key], work.changes[key], active=self._watches[key].alarm.active)
         quarantine_payloads(connection, work.refused, keep_bytes=_KEPT_BYTES)

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from app.numerics import ENVIRONMENT
+
 __all__ = ["spawn", "stop"]
 
 _PR_SET_PDEATHSIG = 1
@@ -46,7 +48,7 @@ def spawn(
     try:
         return subprocess.Popen(
             list(command),
-            env={**os.environ, **(environment or {})},
+            env={**ENVIRONMENT, **os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT if output else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -32,6 +33,9 @@ def up(ctx: click.Context, /, simulate: bool, machines: int, **flags: Any) -> No
 @click.pass_context
 def ingest(ctx: click.Context) -> None:
     """Take vibration in from the broker, judge it, store it, and only then acknowledge it."""
+    from app.numerics import ENVIRONMENT
+
+    os.environ.update({name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()})
     from app.ingest import run_ingest
 
     run_ingest(settings_of(ctx), stopped=stop_event())

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from features.errors import ParameterError
 from features.iso20816 import Limits, Severity, severity
-from features.spectral import band_rms, hann_power
-from features.velocity import HIGH_HZ, band_bins, displacement_rms_um, lowest_hz, velocity_rms_mm_s
+from features.spectral import hann_power
+from features.velocity import HIGH_HZ, displacement_rms_um, lowest_hz, velocity_rms_mm_s
 
 __all__ = ["BroadBand", "broad_band", "lower_edge_hz", "span_wanted_s", "zone_of"]
 
@@ -86,7 +86,7 @@ def broad_band(x: NDArray[np.float32], rate_hz: float, *, unit: str, shaft_hz: f
     rate_hz : float
         Sampling rate in Hz.
     unit : str
-        ``g`` or ``m/s2``, which are integrated, or ``mm/s``, which is velocity already.
+        ``g`` or ``m/s2``, which are integrated, or ``mm/s``.
     shaft_hz : float or None
         Shaft speed in Hz; None where it is not known.
 
@@ -111,10 +111,7 @@ def broad_band(x: NDArray[np.float32], rate_hz: float, *, unit: str, shaft_hz: f
             f"{_VELOCITY_PERIODS / low_hz:g} s or more"
         )
     power = hann_power(scipy.fft.rfft(x.astype(np.float64)), n)
-    if unit == "mm/s":
-        velocities = band_rms(power, np.array(band_bins(rate_hz, n, low_hz, HIGH_HZ)))[..., 0]
-    else:
-        velocities = velocity_rms_mm_s(power, rate_hz, n=n, unit=unit, low_hz=low_hz)
+    velocities = velocity_rms_mm_s(power, rate_hz, n=n, unit=unit, low_hz=low_hz)
     displacement = None
     if low_hz < _USUAL_LOW_HZ and n * low_hz >= _DISPLACEMENT_PERIODS * rate_hz * (1.0 - 1e-9):
         displacement = float(displacement_rms_um(power, rate_hz, n=n, unit=unit, low_hz=low_hz).max())

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from making import NOW_NS
 
-from app.schema import alarms, counters, metadata, quarantine
+from app.schema import alarms, counters, metadata, quarantine, windows
 from app.settings import Settings
 from app.store import (
     PointRow,
@@ -24,6 +24,7 @@ from app.store import (
     bundle_of,
     change_state,
     count,
+    insert_rows,
     open_store,
     point_rows,
     quarantine_payloads,
@@ -132,3 +133,41 @@ def test_one_bundle_serves_a_role(engine: sa.Engine) -> None:
         set_champion(connection, "diagnosis", "first", now_ns=1)
         set_champion(connection, "diagnosis", "second", now_ns=2)
         assert bundle_of(connection, "diagnosis") == "second"
+
+
+def test_rows_go_in_as_through_sqlalchemy(engine: sa.Engine) -> None:
+    row = {
+        "point_id": "a/b/c",
+        "start_ns": NOW_NS,
+        "end_ns": NOW_NS + 1,
+        "rate_hz": 1000.0,
+        "rms": 0.5,
+        "contract": "c",
+        "features": b"\x00\x01",
+    }
+    others = [row | {"start_ns": NOW_NS + i, "rms": 0.1 * i} for i in (2, 3)]
+    with writing(engine) as connection:
+        save_point(connection, _ROW, new=True)
+        insert_rows(connection, windows, [])
+        insert_rows(connection, windows, [row, others[0]])
+        connection.execute(windows.insert(), [others[1]])
+        stored = [dict(found._mapping) for found in connection.execute(sa.select(windows).order_by(windows.c.start_ns))]
+    for found, wanted in zip(stored, [row, *others], strict=True):
+        assert {name: found[name] for name in wanted} == wanted
+        assert found["shaft_hz"] is None
+
+
+def test_statements_for_drivers_that_name_their_values(engine: sa.Engine) -> None:
+    """PostgreSQL's driver takes values by name; the statement and the rows agree on the names."""
+    from sqlalchemy.dialects import postgresql
+
+    from app.store import _insert_text
+
+    text, order = _insert_text(windows, postgresql.psycopg.dialect(), ("point_id", "rms"))
+    assert order is None
+    assert "%(point_id)s" in text
+    assert "%(rms)s" in text
+    positional, names = _insert_text(windows, engine.dialect, ("rms", "point_id"))
+    assert positional.count("?") == 2
+    assert names is not None
+    assert sorted(names) == ["point_id", "rms"]

@@ -23,6 +23,7 @@ _COMMANDS = {
     "train": ("training", "Train baselines or the fault-kind network now."),
     "evaluate": ("training", "Measure the models on public data."),
     "bench": ("training", "Measure speed, as ratios within one run."),
+    "diagnose": ("diagnosis", "Give a verdict on a single recording."),
     "results": ("inspect", "Render the measured figures as a page."),
     "features": ("inspect", "List the features, or compute those of a recording."),
     "settings": ("inspect", "List the settings with their values."),

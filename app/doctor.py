@@ -34,6 +34,7 @@ def examine(settings: Settings) -> list[Finding]:
         _package("ai-edge-litert", "serves models; pip install 'raceway[gateway]'", needed=True),
         _package("streamlit", "the console; pip install 'raceway[console]'", needed=False),
         _package("plotly", "the console; pip install 'raceway[console]'", needed=False),
+        _package("matplotlib", "pictures of verdicts; pip install 'raceway[console]'", needed=False),
         _package("tensorflow", "training; pip install 'raceway[train]'", needed=False),
         _package("amqtt", "the embedded broker where Mosquitto is not installed", needed=False),
         _mosquitto(),

@@ -64,12 +64,15 @@ class FaultLines:
     evidence_db : ndarray, shape (..., 5)
         Mean over harmonics and, at half their weight, pairs of sidebands in dB, less what the same search finds at
         orders of no family; about 0 for no fault.
+    n_harmonics : tuple of 5 int
+        Harmonics of each family that lie inside the spectrum, 0 to 3; without one its evidence is 0 and says nothing.
     """
 
     slip: NDArray[np.float64]
     harmonics_db: Floats
     sidebands_db: Floats
     evidence_db: Floats
+    n_harmonics: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +164,13 @@ def fault_lines(frequencies: NDArray[np.float64], lines: Floats, *, shaft_hz: fl
         (orders.ftf, 0.0),
     )
     found = [_family(heights, order * bins_per_order, side * bins_per_order) for order, side in families]
-    slip, harmonics, sidebands, evidence = zip(*found, strict=True)
+    slip, harmonics, sidebands, evidence, fit = zip(*found, strict=True)
     return FaultLines(
         slip=np.stack(slip, axis=-1),
         harmonics_db=np.stack(harmonics, axis=-2),
         sidebands_db=np.stack(sidebands, axis=-2),
         evidence_db=np.stack(evidence, axis=-1),
+        n_harmonics=fit,
     )
 
 
@@ -232,15 +236,15 @@ def _heights_db(lines: Floats, bins_per_order: float) -> Floats:
 
 def _family(
     heights: Floats, line: float, side: float
-) -> tuple[NDArray[np.float64], Floats, Floats, NDArray[np.float64]]:
-    """Slip, harmonics, sidebands and evidence of the family whose first line lies at a fractional bin."""
+) -> tuple[NDArray[np.float64], Floats, Floats, NDArray[np.float64], int]:
+    """Slip, harmonics, sidebands, evidence and harmonics in the spectrum of the family whose line is at a bin."""
     batch = heights.shape[:-1]
     harmonics, sidebands = np.zeros((*batch, HARMONICS)), np.zeros((*batch, HARMONICS))
     # As many harmonics as fit for the combs of chance too, so that all are compared over the same number.
     highest = line * (1.0 + float(_SHIFTS.max())) * (1.0 + SLIP)
     fit = min(HARMONICS, int((heights.shape[-1] - 2 - side) / highest))
     if fit < 1:
-        return np.zeros(batch), harmonics, sidebands, np.zeros(batch)
+        return np.zeros(batch), harmonics, sidebands, np.zeros(batch), 0
     k = np.arange(1, fit + 1)
     reach = int(np.ceil(SLIP * fit * line))
     slips = SLIP * np.arange(-reach, reach + 1) / reach
@@ -251,7 +255,7 @@ def _family(
     harmonics[..., :fit] = _at(heights, at)
     if side > 0.0:
         sidebands[..., :fit] = 0.5 * (_at(heights, at - side) + _at(heights, at + side))
-    return slip, harmonics, sidebands, scores.max(axis=-1) - np.median(chance, axis=-1)
+    return slip, harmonics, sidebands, scores.max(axis=-1) - np.median(chance, axis=-1), fit
 
 
 def _comb(heights: Floats, line: NDArray[np.float64], k: NDArray[np.intp], side: float) -> Floats:

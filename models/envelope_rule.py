@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from features.bearing import FaultOrders, bearing_named
 from features.envelope import LOWEST_BAND_SHARE, band_envelope_spectra
-from features.faultlines import THRESHOLD_DB, FaultVerdict, fault_lines, strongest_family
+from features.faultlines import THRESHOLD_DB, FaultLines, FaultVerdict, fault_lines, strongest_family
 from models.datasets import cwru
 
-__all__ = ["N_BANDS", "cwru_envelope", "fault_kind"]
+__all__ = ["N_BANDS", "EnvelopeVerdict", "cwru_envelope", "envelope_verdict", "fault_kind"]
 
 # Bands that the envelope is taken in, from a tenth of Nyquist up.
 N_BANDS = 5
@@ -34,8 +35,35 @@ def _silent(done: int, total: int) -> None:
     del done, total
 
 
-def fault_kind(x: NDArray[np.floating], rate_hz: float, *, shaft_hz: float, orders: FaultOrders) -> FaultVerdict:
-    """Name the fault of a bearing from one long stretch of vibration.
+@dataclass(frozen=True, eq=False)
+class EnvelopeVerdict:
+    """The fault that the rule names, with the spectra and the lines that it rests on.
+
+    Attributes
+    ----------
+    fault : FaultVerdict
+        ``undecided`` for a healthy machine and for a fault whose lines do not stand out.
+    lines : FaultLines
+        Of shape (..., 5): the families in each of the five bands.
+    edges_hz : tuple of 6 floats
+        Edges of the bands in Hz.
+    frequencies : ndarray, shape (bins,)
+        Hz, of the envelope spectra.
+    spectra : ndarray, shape (..., 5, bins)
+        Squared-envelope spectrum of each band over its mean.
+    """
+
+    fault: FaultVerdict
+    lines: FaultLines
+    edges_hz: tuple[float, ...]
+    frequencies: NDArray[np.float64]
+    spectra: NDArray[np.floating]
+
+
+def envelope_verdict(
+    x: NDArray[np.floating], rate_hz: float, *, shaft_hz: float, orders: FaultOrders
+) -> EnvelopeVerdict:
+    """Name the fault of a bearing from one long stretch of vibration, and say by which lines.
 
     Parameters
     ----------
@@ -50,8 +78,7 @@ def fault_kind(x: NDArray[np.floating], rate_hz: float, *, shaft_hz: float, orde
 
     Returns
     -------
-    FaultVerdict
-        ``undecided`` for a healthy machine and for a fault whose lines do not stand out.
+    EnvelopeVerdict
 
     Raises
     ------
@@ -65,9 +92,15 @@ def fault_kind(x: NDArray[np.floating], rate_hz: float, *, shaft_hz: float, orde
     evidence in dB is averaged over the bands: a fault's impacts are short and so sound in several, while what only one
     band shows (a mesh, the ball-pass tones of a sound bearing) is thinned out. `features.faultlines` says the rest.
     """
-    edges_hz = tuple((0.5 * rate_hz * np.linspace(LOWEST_BAND_SHARE, 1.0, N_BANDS + 1)).tolist())
-    frequencies, lines = band_envelope_spectra(x.astype(np.float64), rate_hz, edges_hz=edges_hz, whiten=True)
-    return strongest_family(fault_lines(frequencies, lines, shaft_hz=shaft_hz, orders=orders))
+    edges_hz: tuple[float, ...] = tuple((0.5 * rate_hz * np.linspace(LOWEST_BAND_SHARE, 1.0, N_BANDS + 1)).tolist())
+    frequencies, spectra = band_envelope_spectra(x.astype(np.float64), rate_hz, edges_hz=edges_hz, whiten=True)
+    lines = fault_lines(frequencies, spectra, shaft_hz=shaft_hz, orders=orders)
+    return EnvelopeVerdict(strongest_family(lines), lines, edges_hz, frequencies, spectra)
+
+
+def fault_kind(x: NDArray[np.floating], rate_hz: float, *, shaft_hz: float, orders: FaultOrders) -> FaultVerdict:
+    """Name the fault of a bearing by `envelope_verdict`, which says what is given and refused, without the lines."""
+    return envelope_verdict(x, rate_hz, shaft_hz=shaft_hz, orders=orders).fault
 
 
 def cwru_envelope(folder: Path, *, progress: Progress = _silent) -> dict[str, Any]:

@@ -163,12 +163,20 @@ class Diagnoser:
         Of role ``diagnosis``.
     contract : str
         Hash of the maps that will be offered.
+
+    Attributes
+    ----------
+    classes : tuple of str
+    bundle_id : str
+    rates_hz : tuple of float
+        Sampling rates that it learned from; empty where the bundle does not say.
     """
 
     def __init__(self, bundle: Bundle, *, contract: str) -> None:
         bundle.require(role="diagnosis", contract=contract)
         self.classes = bundle.manifest.classes
         self.bundle_id = bundle.manifest.id
+        self.rates_hz = tuple(float(rate) for rate in bundle.manifest.provenance.get("rates_hz", ()))
         self._network = Network(bundle.network)
 
     def probabilities(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 
 from app.console.decimate import decimated
 from app.console.queries import AlarmRow, Trend
+from app.palette import BLUE, FAULT_COLOURS, GREY, RED
 from features.bearing import Bearing
 from features.envelope import envelope_spectrum
 from features.scalogram import scalogram
 from features.spectral import amplitude_spectrum
 
 __all__ = [
-    "BLUE",
-    "RED",
-    "ZONE_COLOURS",
     "envelope_chart",
     "probability_chart",
     "scalogram_chart",
@@ -28,10 +26,6 @@ __all__ = [
     "wave_chart",
 ]
 
-# Okabe and Ito's palette.
-BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#7F7F7F"
-_MARKERS = {"BPFO": RED, "BPFI": PURPLE, "BSF": GREEN, "FTF": ORANGE}
-ZONE_COLOURS = {"A": GREEN, "B": BLUE, "C": ORANGE, "D": RED}
 _POINTS = 1200
 _HARMONICS = 3
 # Windows this many times further apart than nine in ten are: a pause, which no line crosses.
@@ -202,7 +196,7 @@ def envelope_chart(
             x=[v for mark in marks for v in (mark, mark, None)],
             y=[v for _ in marks for v in (0.0, top, None)],
             mode="lines",
-            line={"color": _MARKERS[name], "dash": "dot", "width": 1.5},
+            line={"color": FAULT_COLOURS[name], "dash": "dot", "width": 1.5},
             name=f"{name} {order * shaft_hz:.1f} Hz",
         )
     return figure

@@ -8,7 +8,6 @@ import streamlit as st
 from sqlalchemy import Engine
 
 from app.console.charts import (
-    ZONE_COLOURS,
     envelope_chart,
     probability_chart,
     scalogram_chart,
@@ -27,9 +26,10 @@ from app.console.queries import (
     trend,
     waveform,
 )
-from app.console.severity import BroadBand, broad_band, span_wanted_s, zone_of
 from app.console.words import KINDS, ZONES, ago, clock, kind_text, state_of
+from app.palette import ZONE_COLOURS
 from app.settings import Settings
+from app.severity import BroadBand, broad_band, span_wanted_s, zone_of
 from app.store import PointRow
 from app.watch import kind_of
 from features.errors import ParameterError

@@ -15,16 +15,17 @@ from streamlit.testing.v1 import AppTest
 
 import app.console.machine
 from app.codec import encode_about
-from app.console.charts import ZONE_COLOURS, envelope_chart, scalogram_chart, spark_line, trend_chart
+from app.console.charts import envelope_chart, scalogram_chart, spark_line, trend_chart
 from app.console.decimate import decimated
 from app.console.launch import ENTRY
 from app.console.queries import Trend, alarm_history, fleet, latest_stretch, trend, waveform
-from app.console.severity import broad_band
 from app.console.words import ZONES, ago, kind_text
 from app.intake import Arrival
+from app.palette import ZONE_COLOURS
 from app.pipeline import Pipeline
 from app.schema import alarms, blocks, points, windows
 from app.settings import Settings
+from app.severity import broad_band
 from app.store import open_store, writing
 from app.wire import About
 from features.bearing import bearing_named

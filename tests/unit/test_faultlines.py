@@ -184,7 +184,7 @@ def test_looks_are_averaged(rng: np.random.Generator) -> None:
 def evidence(outer: float, inner: float, spin: float, cage: float) -> FaultLines:
     """Evidence alone, the lines left out; that of BSF has no say."""
     empty = np.zeros((5, HARMONICS))
-    return FaultLines(np.zeros(5), empty, empty, np.array([outer, inner, spin, 50.0, cage]))
+    return FaultLines(np.zeros(5), empty, empty, np.array([outer, inner, spin, 50.0, cage]), (3,) * 5)
 
 
 @pytest.mark.parametrize(

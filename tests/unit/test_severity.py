@@ -1,4 +1,4 @@
-"""Broad-band velocity on the console: closed forms of sines, the span it rests on, and what it refuses."""
+"""Broad-band velocity of a stretch of samples: closed forms of sines, the span it rests on, and what it refuses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.console.severity import broad_band, lower_edge_hz, span_wanted_s, zone_of
+from app.severity import broad_band, lower_edge_hz, span_wanted_s, zone_of
 from features.errors import ParameterError
 from features.iso20816 import limits_named
 

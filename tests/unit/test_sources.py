@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from making import NOW_NS, POINT, arrivals
 
-from app.console.severity import broad_band, zone_of
 from app.pipeline import Pipeline
 from app.replay import Track, play
 from app.retention import thin_waveforms
 from app.schema import alarms
 from app.settings import Settings, load_settings
+from app.severity import broad_band, zone_of
 from app.simulate import Episode, Watched, demo_plant
 from app.store import open_store, writing
 from app.wire import About, Block, PointId

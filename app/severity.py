@@ -1,4 +1,4 @@
-"""Broad-band velocity of stored samples and its ISO 20816 zone; refuses stretches too short to be integrated."""
+"""Broad-band velocity of a stretch of samples and its ISO 20816 zone; refuses stretches too short to be integrated."""
 
 from __future__ import annotations
 

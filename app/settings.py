@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from app.alarm import AlarmConfig
 from app.windower import WindowerConfig
 from app.wire import Limits
 from features.errors import ParameterError
 from features.iso20816 import LIMITS, load_limits
 from features.iso20816 import Limits as ZoneLimits
+from models.alarm import AlarmConfig
 
 __all__ = ["Settings", "load_settings"]
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.alarm import Alarm, AlarmConfig
 from app.store import PointRow
 from app.windower import Windower, WindowerConfig
 from features.contract import BASELINE
 from features.errors import ArtifactError, ContractError
 from features.faultmap import fault_map
 from features.window import Window
+from models.alarm import Alarm, AlarmConfig
 from models.bundle import load_bundle
 from models.serving import Diagnoser, Scorer
 

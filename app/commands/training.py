@@ -126,6 +126,25 @@ def evaluate_cwru_envelope(ctx: click.Context, /) -> dict[str, Any]:
         return cwru_envelope(data_root() / "cwru", progress=lambda done, total: show(100 * done // total))
 
 
+@evaluate.command("femto")
+@click.option("--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(1), help="Runs, each anew.")
+@measured
+def evaluate_femto(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
+    """Detection over the lives of the FEMTO bearings: false alarms and lead time, one bearing left out at a time."""
+    settings_of(ctx)
+    _quiet_tensorflow()
+    from edge.convert import to_tflite
+    from models.detection import femto_detection
+
+    with progress_bar("Evaluating", 100) as show:
+        return femto_detection(
+            data_root() / "femto",
+            convert=to_tflite,
+            seeds=[_SEED + i for i in range(n_seeds)],
+            progress=lambda done, total: show(100 * done // total),
+        )
+
+
 @click.group()
 def bench() -> None:
     """Measure speed, as ratios within one run."""

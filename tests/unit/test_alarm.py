@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.alarm import Alarm, AlarmConfig
 from features.errors import ParameterError
+from models.alarm import Alarm, AlarmConfig
 
 _CONFIG = AlarmConfig(raise_after=3, clear_after=4, clear_ratio=0.8)
 

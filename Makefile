@@ -55,6 +55,7 @@ results: $(READY)dev  ## Measure the models on public data into docs/results
 	$(BIN)/raceway evaluate cwru-envelope --output docs/results/cwru-envelope.json
 	$(BIN)/raceway --data-dir build/results evaluate cwru-kind --output docs/results/cwru-kind.json
 	$(BIN)/raceway evaluate femto --output docs/results/femto.json
+	$(BIN)/raceway evaluate cmapss --output docs/results/cmapss.json
 	$(BIN)/raceway results --output docs/RESULTS.md
 
 clean:  ## Remove the environment and everything built; measured data stay

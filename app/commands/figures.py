@@ -16,7 +16,7 @@ import click
 
 __all__ = ["measured"]
 
-_PACKAGES = ("raceway", "numpy", "scipy", "tensorflow", "ai-edge-litert")
+_PACKAGES = ("raceway", "numpy", "scipy", "scikit-learn", "tensorflow", "ai-edge-litert")
 
 Measurement = Callable[..., dict[str, Any]]
 
@@ -46,7 +46,15 @@ def measured(measure: Measurement) -> Callable[..., None]:
 
 def _show(figures: dict[str, Any]) -> None:
     for name, value in figures.items():
-        click.echo(f"{name:32} {value:.4g}" if isinstance(value, float) else f"{name:32} {value}")
+        for line in value if isinstance(value, list) and value and isinstance(value[0], dict) else [value]:
+            click.echo(f"{name:32} {_line(line)}")
+
+
+def _line(value: Any) -> str:
+    """One line for a value; a row of a table by its own values."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_line(part)}" for key, part in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _run(command: str, duration_s: float) -> dict[str, Any]:

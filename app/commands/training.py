@@ -145,6 +145,50 @@ def evaluate_femto(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
         )
 
 
+@evaluate.command("cmapss")
+@click.option(
+    "--subset",
+    "subsets",
+    multiple=True,
+    type=click.Choice(["FD001", "FD002", "FD003", "FD004"]),
+    help="May be repeated.  [default: all]",
+)
+@click.option(
+    "--system",
+    "systems",
+    multiple=True,
+    type=click.Choice(["ridge", "forest", "boosting", "babu", "ours"]),
+    help="May be repeated.  [default: all]",
+)
+@click.option(
+    "--seeds",
+    default=5,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How often each system with chance is learned.",
+)
+@click.option("--seed", default=_SEED, show_default=True, help="Of the first learning.")
+@measured
+def evaluate_cmapss(
+    ctx: click.Context, /, *, subsets: tuple[str, ...], systems: tuple[str, ...], seeds: int, seed: int
+) -> dict[str, Any]:
+    """Remaining life of the C-MAPSS test units by Babu's network, ours with its intervals, and three baselines."""
+    settings_of(ctx)
+    _quiet_tensorflow()
+    from models.datasets.cmapss import NAMES
+    from models.life.evaluation import SYSTEMS, evaluate_cmapss
+
+    with progress_bar("Evaluating", 100) as show:
+        return evaluate_cmapss(
+            data_root() / "cmapss",
+            subsets=subsets or NAMES,
+            systems=systems or SYSTEMS,
+            seeds=seeds,
+            seed=seed,
+            progress=lambda done, total: show(100 * done // total),
+        )
+
+
 @click.group()
 def bench() -> None:
     """Measure speed, as ratios within one run."""

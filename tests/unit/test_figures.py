@@ -39,3 +39,16 @@ def test_figures_are_json_with_command_versions_and_duration(tmp_path: Path) -> 
     assert run["versions"].keys() >= {"raceway", "numpy", "scipy"}
     assert run["duration_s"] >= 0.0
     assert run["processor"]
+
+
+@click.command()
+@measured
+def _tabling(ctx: click.Context, /) -> dict[str, Any]:
+    """Give a table."""
+    del ctx
+    return {"rows": [{"system": "ridge", "rmse": 1.23456}, {"system": "ours", "rmse": None}]}
+
+
+def test_rows_of_a_table_are_one_line_each() -> None:
+    lines = CliRunner().invoke(_tabling).output.splitlines()
+    assert lines[:2] == [f"{'rows':32} system ridge, rmse 1.235", f"{'rows':32} system ours, rmse None"]

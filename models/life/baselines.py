@@ -1,0 +1,103 @@
+"""Ridge, random forest and gradient boosting on window statistics, the yardstick of every network of remaining life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import ParameterError
+from models.life.metrics import Estimates
+from models.life.protocol import CAP, Normaliser, Unit, targets, windows
+
+__all__ = ["BASELINES", "learn_baseline", "statistics"]
+
+BASELINES = ("ridge", "forest", "boosting")
+_WINDOW = 30
+
+
+def statistics(values: NDArray[np.floating], *, length: int) -> NDArray[np.float64]:
+    """Last value, mean and slope of each sensor over the window that ends at each row.
+
+    Parameters
+    ----------
+    values : ndarray, shape (cycles, k)
+    length : int
+        Rows of a window, at least 2.
+
+    Returns
+    -------
+    ndarray, shape (cycles, 3 k)
+        The slope is that of the least-squares line, in units of a value over a cycle.
+
+    Raises
+    ------
+    ParameterError
+        If `length` is below 2.
+
+    Examples
+    --------
+    >>> statistics(np.array([[0.0], [2.0], [4.0]]), length=3)[-1]
+    array([4., 2., 2.])
+    """
+    if length < 2:
+        raise ParameterError(f"statistics over {length} rows were asked for; a slope wants at least 2")
+    cut = windows(values, length).astype(float)
+    time = np.arange(length) - (length - 1) / 2
+    slope = np.einsum("t,ntk->nk", time / np.square(time).sum(), cut)
+    return np.concatenate([cut[:, -1], cut.mean(axis=1), slope], axis=1)
+
+
+def learn_baseline(
+    name: str, units: Sequence[Unit], *, seed: int, length: int = _WINDOW
+) -> Callable[[Sequence[Unit]], Estimates]:
+    """Learn one of ``BASELINES`` from run-to-failure histories.
+
+    Parameters
+    ----------
+    name : str
+    units : sequence of Unit
+    seed : int
+        Of the forest and of the boosting; ridge has no chance in it.
+    length : int
+        Rows of a window.
+
+    Returns
+    -------
+    callable
+        From histories to estimates at their last rows, without intervals.
+
+    Raises
+    ------
+    ParameterError
+        If the name is unknown or there are no units.
+    """
+    regressor = _regressor(name, seed)
+    normaliser = Normaliser.learn(units)
+    rows = np.concatenate([statistics(normaliser.apply(unit), length=length) for unit in units])
+    regressor.fit(rows, np.concatenate([targets(unit) for unit in units]))
+
+    def estimate(histories: Sequence[Unit]) -> Estimates:
+        last = [statistics(normaliser.apply(unit)[-length:], length=length)[-1] for unit in histories]
+        return Estimates(np.clip(regressor.predict(np.stack(last)), 0.0, CAP))
+
+    return estimate
+
+
+def _regressor(name: str, seed: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+    from sklearn.linear_model import Ridge
+
+    if name == "ridge":
+        return Ridge(alpha=1.0)
+    if name == "forest":
+        return RandomForestRegressor(
+            n_estimators=100, min_samples_leaf=10, max_features=1 / 3, max_samples=0.3, random_state=seed
+        )
+    if name == "boosting":
+        return HistGradientBoostingRegressor(
+            learning_rate=0.05, max_iter=200, min_samples_leaf=50, early_stopping=False, random_state=seed
+        )
+    raise ParameterError(f"a baseline {name!r} was asked for; known are {', '.join(BASELINES)}")

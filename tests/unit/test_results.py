@@ -1,0 +1,49 @@
+"""The page of figures shows tables of rows, leaves empty what was not measured, and says what lost to trees."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.results import render_results
+from features.errors import ArtifactError
+
+_ROW: dict[str, Any] = {
+    "subset": "FD001",
+    "rmse": 17.506,
+    "rmse_spread": None,
+    "rmse_uncapped": 18.502,
+    "score": 1119.2,
+    "coverage90": None,
+    "width90": None,
+    "seeds": 1,
+}
+_BABU = _ROW | {"system": "babu", "published_rmse": 18.45, "source": "Babu", "beats_trees": False}
+_OURS = _ROW | {"system": "ours", "published_rmse": None, "source": None, "beats_trees": True, "coverage90": 0.9}
+
+
+def _written(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    run = {"versions": {"numpy": "2"}, "duration_s": 1.0, "cores": 2, "processor": "P"}
+    (folder / "cmapss.json").write_text(json.dumps({"rows": rows, "run": run}))
+    return folder
+
+
+def test_rows_are_a_table_with_published_figures_and_their_source(tmp_path: Path) -> None:
+    lines = render_results(_written(tmp_path, [_BABU, _OURS])).splitlines()
+    assert "| FD001 | babu | 17.51 |  | 18.50 | 1,119 |  |  | 1 | 18.45 | Babu |" in lines
+    assert "| FD001 | ours | 17.51 |  | 18.50 | 1,119 | 90.0% |  | 1 |  |  |" in lines
+
+
+def test_a_network_that_loses_to_its_trees_is_said_to(tmp_path: Path) -> None:
+    page = render_results(_written(tmp_path, [_BABU, _OURS]))
+    assert "- On FD001 `babu` does not beat the better of its two tree baselines." in page.splitlines()
+    assert "`ours` does not beat" not in page
+
+
+def test_a_table_that_lacks_a_figure_is_refused(tmp_path: Path) -> None:
+    del (row := dict(_BABU))["score"]
+    with pytest.raises(ArtifactError, match=r"cmapss.json cannot be shown .*'score'.* `raceway evaluate cmapss`"):
+        render_results(_written(tmp_path, [row]))

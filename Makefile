@@ -56,6 +56,8 @@ results: $(READY)dev  ## Measure the models on public data into docs/results
 	$(BIN)/raceway --data-dir build/results evaluate cwru-kind --output docs/results/cwru-kind.json
 	$(BIN)/raceway evaluate femto --output docs/results/femto.json
 	$(BIN)/raceway evaluate cmapss --output docs/results/cmapss.json
+	$(BIN)/raceway evaluate cwru --protocol size --protocol noise --protocol load --protocol random \
+	  --output docs/results/cwru.json
 	$(BIN)/raceway results --output docs/RESULTS.md
 
 clean:  ## Remove the environment and everything built; measured data stay

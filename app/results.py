@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.results_cwru import render_cwru
 from features.errors import ArtifactError
 
 __all__ = ["SECTIONS", "Section", "render_results"]
@@ -192,7 +193,8 @@ def render_results(folder: Path) -> str:
         "# Measured\n\nRendered by `raceway results` from the files in `docs/results`, each written by the command "
         "that measured it.\n"
     )
-    return "\n".join([head, *(_section(section, folder / section.file) for section in SECTIONS)])
+    sections = [_section(section, folder / section.file) for section in SECTIONS]
+    return "\n".join([head, *sections, render_cwru(folder)])
 
 
 def _section(section: Section, path: Path) -> str:

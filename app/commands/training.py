@@ -126,6 +126,31 @@ def evaluate_cwru_envelope(ctx: click.Context, /) -> dict[str, Any]:
         return cwru_envelope(data_root() / "cwru", progress=lambda done, total: show(100 * done // total))
 
 
+@evaluate.command("cwru")
+@click.option(
+    "--protocol", "protocols", multiple=True, help="size, noise, load, random; again for more.  [honest ones]"
+)
+@click.option("--system", "named", multiple=True, help="Such as ours, or random forest; again for more.  [all]")
+@click.option("--seeds", "n_seeds", default=3, show_default=True, type=click.IntRange(1), help="How often each learns.")
+@measured
+def evaluate_cwru(
+    ctx: click.Context, /, *, protocols: tuple[str, ...], named: tuple[str, ...], n_seeds: int
+) -> dict[str, Any]:
+    """Systems that name bearing faults, published and ours, on CWRU; splits that leak are measured if named."""
+    settings_of(ctx)
+    from models.bearing.comparison import cwru_comparison
+    from models.bearing.protocols import HONEST
+
+    with progress_bar("Comparing", 100) as show:
+        return cwru_comparison(
+            data_root() / "cwru",
+            protocols=protocols or HONEST,
+            named=named,
+            seeds=[_SEED + i for i in range(n_seeds)],
+            progress=lambda done, total: show(100 * done // total),
+        )
+
+
 @evaluate.command("femto")
 @click.option("--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(1), help="Runs, each anew.")
 @measured

@@ -49,6 +49,13 @@ def _no_better_than_trees(row: Mapping[str, Any]) -> str | None:
     return f"On {row['subset']} `{row['system']}` does not beat the better of its two tree baselines."
 
 
+def _beyond_the_bar(row: Mapping[str, Any]) -> str | None:
+    """Say which lives had more than the one false alarm that is aimed at, or were missed."""
+    if row["false_alarms"] <= 1 and row["lead_s"] > 0.0:
+        return None
+    return f"{row['bearing']} with seed {row['seed']} is not within the aim of one false alarm a life and none missed."
+
+
 SECTIONS = (
     Section(
         "ingest.json",
@@ -136,11 +143,14 @@ SECTIONS = (
         "end as found, however early: nobody labelled where damage begins. That the middle of equal settings is taken, "
         "not the largest margin, was decided after a first run (150 s of warning in the worst case). Five seeds.",
         {
-            "bearings": ("bearings", "d"),
-            "missed": ("lives without a standing alarm, of all seeds", "d"),
-            "most_false_alarms": ("most false alarms in a life, of all seeds", "d"),
-            "least_lead_s": ("shortest warning before the end, s", ",.0f"),
+            "bearing": ("bearing", ""),
+            "seed": ("seed", "d"),
+            "false_alarms": ("false alarms", "d"),
+            "lead_s": ("warning before the end, s", ",.0f"),
+            "lead_share": ("share of the life", ".0%"),
         },
+        table="rows",
+        remark=_beyond_the_bar,
     ),
     Section(
         "cmapss.json",

@@ -214,6 +214,22 @@ def evaluate_cmapss(
         )
 
 
+@evaluate.command("gearbox")
+@click.option("--seeds", "n_seeds", default=3, show_default=True, type=click.IntRange(1), help="How often each learns.")
+@measured
+def evaluate_gearbox(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
+    """A broken gear tooth on loads that were not learned from, from inputs that need no sampling rate."""
+    settings_of(ctx)
+    from models.gear_state import gearbox_states
+
+    with progress_bar("Comparing", 100) as show:
+        return gearbox_states(
+            data_root() / "gearbox_spectraquest",
+            seeds=[_SEED + i for i in range(n_seeds)],
+            progress=lambda done, total: show(100 * done // total),
+        )
+
+
 @click.group()
 def bench() -> None:
     """Measure speed, as ratios within one run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from features.analyses import ANALYSES, Analysis
-from features.contract import BASELINE, FULL, NODE, REGISTRY, Feature
+from features.contract import BASELINE, FULL, NODE, REGISTRY, WATCHED, Feature
 from features.extraction import SHORTEST
 from features.signals import CONSTANTS
 
@@ -50,7 +50,8 @@ def _profiles() -> str:
     rows = [
         (FULL, "all of them: speed and bearing known"),
         (FULL.knowing("speed"), "speed known"),
-        (BASELINE, "what every point has; baselines are learned from it"),
+        (BASELINE, "what every point has"),
+        (WATCHED, "of these what is learned as healthy: no place of a largest line, which jumps"),
         (NODE, "what a node computes"),
     ]
     lines = ["## Profiles\n", "| profile | features | hash | what it is |", "| - | -: | - | - |"]

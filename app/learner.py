@@ -26,7 +26,7 @@ from app.store import (
     set_champion,
     writing,
 )
-from features.contract import BASELINE
+from features.contract import WATCHED
 from features.errors import RacewayError
 
 __all__ = ["learn_point", "relearn", "run_learner", "train_diagnosis", "waiting_points"]
@@ -51,7 +51,7 @@ def healthy_start(engine: Engine, row: PointRow, *, n: int) -> NDArray[np.float3
     ndarray of float32, shape (windows, features)
         In time order.
     """
-    own = (windows.c.point_id == row.id) & (windows.c.id > row.baseline_after) & (windows.c.contract == BASELINE.hash)
+    own = (windows.c.point_id == row.id) & (windows.c.id > row.baseline_after) & (windows.c.contract == WATCHED.hash)
     query = sa.select(windows.c.features, windows.c.start_ns).where(own).order_by(windows.c.id).limit(n)
     with reading(engine) as connection:
         rows = sorted(connection.execute(query), key=lambda found: found.start_ns)
@@ -72,13 +72,13 @@ def learn_point(engine: Engine, settings: Settings, row: PointRow, *, now_ns: in
         bundle_id = f"baseline-{row.id.replace('/', '-')}-{_stamp(now_ns)}"
         provenance = {"point": row.id, "rate_hz": row.rate_hz, "windows": len(features), "unit": row.unit}
         write_baseline(
-            settings.bundles, baseline, bundle_id=bundle_id, contract=BASELINE.hash, seed=_SEED, provenance=provenance
+            settings.bundles, baseline, bundle_id=bundle_id, contract=WATCHED.hash, seed=_SEED, provenance=provenance
         )
     except RacewayError as error:
         log("error", "baseline failed", point=row.id, error=str(error))
         return _changed(engine, row, state="failed", failure=str(error))
     log("info", "baseline learned", point=row.id, bundle=bundle_id, threshold=baseline.threshold)
-    return _changed(engine, row, state="watching", bundle=bundle_id, contract=BASELINE.hash, failure=None)
+    return _changed(engine, row, state="watching", bundle=bundle_id, contract=WATCHED.hash, failure=None)
 
 
 def _changed(engine: Engine, row: PointRow, **values: object) -> PointRow:

@@ -11,11 +11,11 @@ from sqlalchemy import Connection
 from app.intake import Received
 from app.schema import alarms
 from app.watch import AlarmChange, Verdict, kind_of
-from features.contract import BASELINE
+from features.contract import WATCHED
 
 __all__ = ["block_row", "window_row", "write_alarms"]
 
-_RMS = BASELINE.index("rms")
+_RMS = WATCHED.index("rms")
 
 
 def block_row(received: Received) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def window_row(point_id: str, verdict: Verdict) -> dict[str, Any]:
         "shaft_hz": window.shaft_hz,
         "load": window.load,
         "rms": float(verdict.features[_RMS]),
-        "contract": BASELINE.hash,
+        "contract": WATCHED.hash,
         "features": verdict.features.astype("<f4").tobytes(),
         "score": verdict.score,
         "threshold": verdict.threshold,

@@ -36,7 +36,7 @@ from app.store import (
 from app.watch import AlarmChange, Verdict, Watch, kind_of
 from app.windower import Tally
 from app.wire import About, PointId
-from features.contract import BASELINE
+from features.contract import WATCHED
 from features.errors import ArtifactError, ContractError
 from features.extraction import extract
 from features.faultmap import MAP_HASH
@@ -348,8 +348,8 @@ def _extracted(by_point: dict[str, list[Window]]) -> dict[str, NDArray[np.float3
     features: dict[str, NDArray[np.float32]] = {}
     for (rate_hz, unit, n_channels), keys in groups.items():
         batch = np.stack([window.samples for key in keys for window in by_point[key]])
-        values = extract(batch, rate_hz, profile=BASELINE, unit=unit)
-        values = values.reshape(len(batch), n_channels * len(BASELINE.features))
+        values = extract(batch, rate_hz, profile=WATCHED, unit=unit)
+        values = values.reshape(len(batch), n_channels * len(WATCHED.features))
         first = 0
         for key in keys:
             features[key] = values[first : first + len(by_point[key])]

@@ -10,7 +10,7 @@ from app.codec import encode_json
 from app.store import Quarantined
 from app.watch import AlarmChange, Verdict, Watch, kind_of
 from app.wire import VERSION, PointId
-from features.contract import BASELINE
+from features.contract import WATCHED
 
 __all__ = ["Publication", "Reporter", "refusal"]
 
@@ -65,7 +65,7 @@ def _health(watch: Watch, last: Verdict | None, *, wanted: int) -> bytes:
             "ratio": row.score / row.threshold if row.score is not None and row.threshold else None,
             "window_start_ns": row.window_start_ns,
             "bundle": row.bundle,
-            "feature_hash": BASELINE.hash,
+            "feature_hash": WATCHED.hash,
             "kind": kind_of(probabilities),
             "probabilities": probabilities,
             "baseline": [min(row.baseline_have, wanted), wanted],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.store import PointRow
 from app.windower import Windower, WindowerConfig
-from features.contract import BASELINE
+from features.contract import WATCHED
 from features.errors import ArtifactError, ContractError
 from features.faultmap import fault_map
 from features.window import Window
@@ -105,7 +105,7 @@ class Watch:
         )
         if row.state == "watching" and row.bundle is not None:
             try:
-                watch.scorer = Scorer(load_bundle(bundles / row.bundle), contract=BASELINE.hash)
+                watch.scorer = Scorer(load_bundle(bundles / row.bundle), contract=WATCHED.hash)
             except (ArtifactError, ContractError) as error:
                 watch.fault = str(error)
         return watch

@@ -17,7 +17,7 @@ from features.signals import CONSTANTS, N_BANDS, ORDERS, ROLL_OFF_SHARE, WAVELET
 from features.statistics import zero_crossing_rate
 from features.sums import dot
 
-__all__ = ["BASELINE", "FULL", "NODE", "REGISTRY", "Feature", "Laws", "Profile"]
+__all__ = ["BASELINE", "FULL", "NODE", "REGISTRY", "WATCHED", "Feature", "Laws", "Profile"]
 
 Floats = NDArray[np.floating]
 
@@ -484,5 +484,10 @@ class Profile:
 
 FULL = Profile("full", REGISTRY)
 NODE = Profile("node", tuple(feature for feature in REGISTRY if feature.node))
-# What every point has, whether its speed and bearing are known or not: the input of baselines.
+# What every point has, whether its speed and bearing are known or not.
 BASELINE = FULL.knowing()
+# The place of a largest line jumps from one peak to another of like height; one such jump among healthy windows would
+# set the threshold of a point.
+_JUMPING = {"dominant_frequency", "envelope_line_frequency"}
+# What a point's health is learned from.
+WATCHED = Profile("watched", tuple(feature for feature in BASELINE.features if feature.name not in _JUMPING))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.contract import BASELINE
+from features.contract import WATCHED
 from features.errors import ParameterError
 from features.extraction import extract
 from models.alarm import Alarm, AlarmConfig
@@ -203,7 +203,7 @@ def femto_detection(
         "seeds": list(seeds),
         "split": "leave one bearing out: its setting comes from the five others, its network from its own start",
         "hysteresis": asdict(_HYSTERESIS),
-        "contract": BASELINE.hash,
+        "contract": WATCHED.hash,
     }
 
 
@@ -226,7 +226,7 @@ def _row(
 def _life(folder: Path, name: str) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Features of both directions of each snapshot, and the time to the end."""
     run = femto.run_to_failure(folder, name)
-    features = extract(run.accel_g, run.rate_hz, profile=BASELINE, unit="g")
+    features = extract(run.accel_g, run.rate_hz, profile=WATCHED, unit="g")
     return features.reshape(len(features), -1), run.rul_s
 
 

@@ -11,7 +11,7 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from features.bearing import bearing_named
-from features.contract import BASELINE
+from features.contract import WATCHED
 from features.extraction import extract
 from features.faultmap import fault_map
 from features.window import cut
@@ -69,7 +69,7 @@ def cwru_anomaly(
         "split": "by record: loads 0-2 train, load 3 tests; no fault is trained on",
         "window_samples": _N_SAMPLES,
         "seed": seed,
-        "contract": BASELINE.hash,
+        "contract": WATCHED.hash,
     }
     count = len(records)
     plain = _anomaly(records, _as_is, convert, seed, lambda done: progress(done, 2 * count))
@@ -96,7 +96,7 @@ def _anomaly(
     features = {}
     for i, record in enumerate(records):
         signal = prepare(record.read().samples[0])
-        features[record.name] = extract(cut(signal, n=_N_SAMPLES, hop=_HOP), _RATE_HZ, profile=BASELINE, unit="g")
+        features[record.name] = extract(cut(signal, n=_N_SAMPLES, hop=_HOP), _RATE_HZ, profile=WATCHED, unit="g")
         done(i + 1)
     healthy = [r for r in records if r.kind == "normal"]
     training = np.concatenate([features[r.name] for r in healthy if r.load_hp < 3])

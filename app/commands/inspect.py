@@ -20,14 +20,17 @@ def features() -> None:
 
 @features.command("list")
 @click.option(
-    "--profile", type=click.Choice(["full", "baseline", "node", "analyses"]), default="full", show_default=True
+    "--profile",
+    type=click.Choice(["full", "baseline", "watched", "node", "analyses"]),
+    default="full",
+    show_default=True,
 )
 def features_list(profile: str) -> None:
     """List the features of a profile in order, or the analyses on demand, with unit, definition and source."""
     from features.analyses import ANALYSES
-    from features.contract import BASELINE, FULL, NODE
+    from features.contract import BASELINE, FULL, NODE, WATCHED
 
-    profiles = {"full": FULL, "baseline": BASELINE, "node": NODE}
+    profiles = {"full": FULL, "baseline": BASELINE, "watched": WATCHED, "node": NODE}
     if profile in profiles:
         chosen = profiles[profile]
         click.echo(f"profile {chosen.name}, {len(chosen.features)} features, contract {chosen.hash}")

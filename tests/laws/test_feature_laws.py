@@ -12,7 +12,7 @@ import scipy.fft
 import features.contract
 import features.extraction
 from features.bearing import bearing_named
-from features.contract import BASELINE, FULL, NODE, REGISTRY, Feature, Profile
+from features.contract import BASELINE, FULL, NODE, REGISTRY, WATCHED, Feature, Profile
 from features.errors import ParameterError
 from features.extraction import extract
 from features.signals import Signals
@@ -209,8 +209,9 @@ def test_profiles_are_parts_of_each_other() -> None:
     assert set(NODE.names) < set(FULL.names)
     assert set(BASELINE.names) < set(FULL.knowing("speed").names) < set(FULL.names)
     assert not BASELINE.needs
+    assert set(BASELINE.names) - set(WATCHED.names) == {"dominant_frequency", "envelope_line_frequency"}
     assert FULL.knowing("speed", "bearing").names == FULL.names
-    assert len({p.hash for p in (FULL, NODE, BASELINE, FULL.knowing("speed"))}) == 4
+    assert len({p.hash for p in (FULL, NODE, BASELINE, WATCHED, FULL.knowing("speed"))}) == 5
 
 
 def test_the_hash_follows_definitions_and_constants(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from app.cli import _COMMANDS, _raceway
 from app.settings import Settings
 from features.analyses import ANALYSES
-from features.contract import BASELINE, FULL, NODE, Profile
+from features.contract import BASELINE, FULL, NODE, WATCHED, Profile
 
 
 def _run(settings: Settings, *arguments: str) -> Result:
@@ -65,7 +65,7 @@ def test_a_missing_broker_is_said(settings: Settings, tmp_path: Path) -> None:
     assert "no broker answers at mqtt://127.0.0.1:1" in shown.output
 
 
-@pytest.mark.parametrize("profile", [FULL, BASELINE, NODE], ids=lambda profile: profile.name)
+@pytest.mark.parametrize("profile", [FULL, BASELINE, WATCHED, NODE], ids=lambda profile: profile.name)
 def test_features_are_listed(settings: Settings, profile: Profile) -> None:
     shown = _run(
         settings, "features", "list", "--profile", {"full-unaided": "baseline"}.get(profile.name, profile.name)

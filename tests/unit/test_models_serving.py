@@ -120,3 +120,17 @@ def test_too_short_a_start_is_refused() -> None:
 
 def test_balanced_accuracy_weighs_kinds_alike() -> None:
     assert balanced_accuracy(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0])) == 0.5
+
+
+def test_a_column_that_hugs_zero_takes_no_logarithm(rng: np.random.Generator) -> None:
+    """Positive in all healthy windows by chance, negative in the next: it must not stand alone for all others."""
+    healthy = np.abs(rng.standard_normal((90, 2))) + np.array([1e-6, 20.0])
+    scaler = Scaler.learn(healthy)
+    assert scaler.logarithmic.tolist() == [False, True]
+    assert np.abs(scaler.apply(np.array([[-0.1, 20.5]]))).max() < 5.0
+
+
+def test_a_level_that_is_gone_is_far_but_finite(rng: np.random.Generator) -> None:
+    scaler = Scaler.learn(np.exp(0.1 * rng.standard_normal((90, 1))))
+    assert scaler.logarithmic.all()
+    assert scaler.apply(np.array([[0.0], [-1.0]])).tolist() == [[-10.0], [-10.0]]

@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.store import change_state, features_from_blob, open_store, point_rows, reading, writing
 from app.wire import About
 from features.bearing import bearing_named
-from features.contract import BASELINE
+from features.contract import WATCHED
 from features.extraction import extract
 
 
@@ -54,7 +54,7 @@ def test_blocks_become_the_features_of_the_cut_signal(pipeline: Pipeline, engine
     assert (outcome.stored, outcome.windows, outcome.refused) == (6, 5, 0)
     signal = np.concatenate([block(i).physical()[0] for i in range(6)])
     cut = np.stack([signal[a : a + 4096] for a in range(0, signal.size - 4095, 2048)])
-    expected = extract(cut, RATE_HZ, profile=BASELINE, unit="g")
+    expected = extract(cut, RATE_HZ, profile=WATCHED, unit="g")
     stored = np.stack([features_from_blob(row.features) for row in _rows(engine, windows)])
     np.testing.assert_allclose(stored, expected, rtol=1e-5)
 
@@ -225,7 +225,7 @@ def test_a_bundle_of_another_contract_lets_the_point_learn_anew(
     _take(pipeline, arrivals(0, 50), now_ns=NOW_NS)
     learned = learn_point(engine, settings, waiting_points(engine)[0], now_ns=NOW_NS)
     manifest = settings.bundles / str(learned.bundle) / "manifest.json"
-    manifest.write_text(manifest.read_text().replace(BASELINE.hash, "0" * 16))
+    manifest.write_text(manifest.read_text().replace(WATCHED.hash, "0" * 16))
     _take(Pipeline(engine, settings), arrivals(50, 2))
     point = _point(engine)
     assert point.state == "learning"

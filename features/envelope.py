@@ -18,7 +18,6 @@ __all__ = [
     "band_envelope",
     "band_envelope_spectra",
     "envelope_spectrum",
-    "line_contrast",
     "phase_only",
     "relative_envelope",
     "squared_envelope",
@@ -339,31 +338,3 @@ def _relative_lines(envelope: Floats) -> Floats:
     lines: Floats = np.abs(scipy.fft.rfft(relative, axis=-1)) * (2.0 / envelope.shape[-1])
     lines[..., 0] = 0.0
     return lines
-
-
-def line_contrast(frequencies: NDArray[np.float64], lines: Floats, line_hz: float) -> Floats:
-    """Height of a line within +-2 % of its kinematic frequency over the median of its neighbourhood.
-
-    Parameters
-    ----------
-    frequencies : ndarray, shape (bins,)
-        Hz, evenly spaced from 0.
-    lines : ndarray, shape (..., bins)
-    line_hz : float
-        Kinematic frequency of the line in Hz.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        Ratio, 1 for no line; 0 where the line lies outside the spectrum.
-    """
-    step = float(frequencies[1])
-    reach = max(SLIP * line_hz, step)
-    first, last = int(np.ceil((line_hz - reach) / step)), int(np.floor((line_hz + reach) / step))
-    if first < 1 or last >= frequencies.size:
-        return np.zeros(lines.shape[:-1])
-    margin = max(8, 4 * (last - first + 1))
-    around = lines[..., max(1, first - margin) : last + 1 + margin]
-    floor = np.median(around, axis=-1)
-    height = lines[..., first : last + 1].max(axis=-1)
-    return np.where(floor > 0.0, height / np.where(floor > 0.0, floor, 1.0), 0.0)

@@ -11,7 +11,6 @@ from features.envelope import (
     band_envelope,
     band_envelope_spectra,
     envelope_spectrum,
-    line_contrast,
     phase_only,
     squared_envelope,
     whitened,
@@ -53,15 +52,6 @@ def test_whitening_leaves_unit_power(rng: np.random.Generator) -> None:
     bands = power[: 32 * 128].reshape(32, 128).mean(axis=-1)
     assert bands.min() > 0.8
     assert bands.max() < 1.25
-
-
-def test_line_contrast_finds_a_line_within_slip(rng: np.random.Generator) -> None:
-    f = np.arange(1000) * 1.0
-    a = rng.rayleigh(1.0, 1000)
-    a[203] = 40.0
-    assert line_contrast(f, a, 200.0) > 20.0
-    assert line_contrast(f, a, 300.0) < 6.0
-    assert line_contrast(f, a, 2000.0) == 0.0
 
 
 def test_an_empty_band_is_refused() -> None:

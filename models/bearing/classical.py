@@ -25,6 +25,9 @@ __all__ = [
 
 Floats = NDArray[np.floating]
 
+_LI = "Li, Chow, Tipsuwan, Hung, IEEE Trans. Ind. Electron. 47, 2000"
+_MALHI = "Malhi, Gao, IEEE Trans. Instrum. Meas. 53, 2004"
+_WIDODO = "Widodo, Yang, Han, Expert Syst. Appl. 32, 2007"
 N_SAMPLES = 4096
 SELECTED = 8
 _N_BANDS = 64
@@ -164,22 +167,22 @@ def classical() -> tuple[FaultClassifier, ...]:
     Ridge, random forest and gradient boosting take the features of the contract as they are.
     """
     return (
-        FaultClassifier("Li 2000", N_SAMPLES, spectrum_levels, _li, published="FFT features, one hidden layer"),
+        FaultClassifier("Li 2000", N_SAMPLES, spectrum_levels, _li, source=_LI),
         FaultClassifier(
             "Malhi 2004, network",
             N_SAMPLES,
             baseline_features,
             NetworkOnSelected,
-            published="features selected by PCA, feedforward network",
+            source=_MALHI,
         ),
         FaultClassifier(
             "Malhi 2004, k-means",
             N_SAMPLES,
             baseline_features,
             KMeansOnSelected,
-            published="features selected by PCA, clustering",
+            source=_MALHI,
         ),
-        FaultClassifier("Widodo 2007", N_SAMPLES, baseline_features, _widodo, published="independent components, SVM"),
+        FaultClassifier("Widodo 2007", N_SAMPLES, baseline_features, _widodo, source=_WIDODO),
         FaultClassifier("ridge", N_SAMPLES, baseline_features, _ridge),
         FaultClassifier("random forest", N_SAMPLES, baseline_features, random_forest),
         FaultClassifier("gradient boosting", N_SAMPLES, baseline_features, _boosting),

@@ -80,7 +80,7 @@ def cwru_comparison(
     -------
     dict
         ``rows``, each with ``system``, ``protocol``, ``leaky``, ``mean``, ``spread`` (None for one seed), ``folds``,
-        ``seeds``, ``window_samples``, ``published`` and ``beats_forest`` (None without the forest of that protocol);
+        ``seeds``, ``window_samples``, ``source``, ``published`` and ``beats_forest`` (None without its forest);
         ``protocols`` in words; the records, the contract and a note.
 
     Raises
@@ -160,6 +160,7 @@ def compare(
         ],
         "seeds": list(seeds),
         "window_samples": system.n_samples,
+        "source": system.source,
         "published": system.published,
     }
 

@@ -60,8 +60,10 @@ class FaultClassifier:
         From windows to measurements, shape (windows, features); learns nothing.
     learner : callable
         From a seed to what has ``fit(x, labels)`` and ``predict(x)``.
-    published : str
+    source : str
         The paper it follows, or an empty text.
+    published : str
+        The figure of that paper and what it was measured on; empty where none is known here.
     kinds_only : bool
         Whether it is defined for the kinds of faults alone, not for kinds and sizes.
     """
@@ -70,6 +72,7 @@ class FaultClassifier:
     n_samples: int
     front: Callable[[BearingWindows], NDArray[np.floating]]
     learner: Callable[[int], Any]
+    source: str = ""
     published: str = ""
     kinds_only: bool = False
     _learned: Any = None

@@ -14,7 +14,10 @@ from typing import Any
 
 import click
 
-__all__ = ["measured"]
+__all__ = ["SEED", "measured"]
+
+# Of the first learning of every measuring command; the next ones follow it.
+SEED = 20261123
 
 _PACKAGES = ("raceway", "numpy", "scipy", "scikit-learn", "tensorflow", "ai-edge-litert")
 

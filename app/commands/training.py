@@ -9,11 +9,10 @@ from typing import Any
 import click
 
 from app.commands.context import data_root, progress_bar, settings_of
-from app.commands.figures import measured
+from app.commands.cwru import evaluate_cwru
+from app.commands.figures import SEED, measured
 
 __all__ = ["bench", "evaluate", "train"]
-
-_SEED = 20261123
 
 
 def _quiet_tensorflow() -> None:
@@ -79,7 +78,7 @@ def evaluate() -> None:
 
 
 @evaluate.command("cwru-anomaly")
-@click.option("--seed", default=_SEED, show_default=True)
+@click.option("--seed", default=SEED, show_default=True)
 @measured
 def evaluate_cwru_anomaly(ctx: click.Context, /, *, seed: int) -> dict[str, Any]:
     """Autoencoder learned on healthy CWRU records of loads 0-2, tested on load 3 and on every fault."""
@@ -126,29 +125,7 @@ def evaluate_cwru_envelope(ctx: click.Context, /) -> dict[str, Any]:
         return cwru_envelope(data_root() / "cwru", progress=lambda done, total: show(100 * done // total))
 
 
-@evaluate.command("cwru")
-@click.option(
-    "--protocol", "protocols", multiple=True, help="size, noise, load, random; again for more.  [honest ones]"
-)
-@click.option("--system", "named", multiple=True, help="Such as ours, or random forest; again for more.  [all]")
-@click.option("--seeds", "n_seeds", default=3, show_default=True, type=click.IntRange(1), help="How often each learns.")
-@measured
-def evaluate_cwru(
-    ctx: click.Context, /, *, protocols: tuple[str, ...], named: tuple[str, ...], n_seeds: int
-) -> dict[str, Any]:
-    """Systems that name bearing faults, published and ours, on CWRU; splits that leak are measured if named."""
-    settings_of(ctx)
-    from models.bearing.comparison import cwru_comparison
-    from models.bearing.protocols import HONEST
-
-    with progress_bar("Comparing", 100) as show:
-        return cwru_comparison(
-            data_root() / "cwru",
-            protocols=protocols or HONEST,
-            named=named,
-            seeds=[_SEED + i for i in range(n_seeds)],
-            progress=lambda done, total: show(100 * done // total),
-        )
+evaluate.add_command(evaluate_cwru)
 
 
 @evaluate.command("femto")
@@ -165,7 +142,7 @@ def evaluate_femto(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
         return femto_detection(
             data_root() / "femto",
             convert=to_tflite,
-            seeds=[_SEED + i for i in range(n_seeds)],
+            seeds=[SEED + i for i in range(n_seeds)],
             progress=lambda done, total: show(100 * done // total),
         )
 
@@ -192,7 +169,7 @@ def evaluate_femto(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
     type=click.IntRange(1),
     help="How often each system with chance is learned.",
 )
-@click.option("--seed", default=_SEED, show_default=True, help="Of the first learning.")
+@click.option("--seed", default=SEED, show_default=True, help="Of the first learning.")
 @measured
 def evaluate_cmapss(
     ctx: click.Context, /, *, subsets: tuple[str, ...], systems: tuple[str, ...], seeds: int, seed: int
@@ -225,7 +202,7 @@ def evaluate_gearbox(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
     with progress_bar("Comparing", 100) as show:
         return gearbox_states(
             data_root() / "gearbox_spectraquest",
-            seeds=[_SEED + i for i in range(n_seeds)],
+            seeds=[SEED + i for i in range(n_seeds)],
             progress=lambda done, total: show(100 * done // total),
         )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +16,21 @@ from features.bearing import bearing_named
 from features.contract import BASELINE
 from features.errors import ParameterError
 from features.window import cut
-from models.bearing.classical import classical, random_forest
-from models.bearing.ours import N_SAMPLES, evidence_and_level, ours
-from models.bearing.protocols import Fold, Protocol, bearing_of, eligible, protocol_named
+from models.bearing.protocols import Fold, Protocol, eligible, protocol_named
+from models.bearing.systems import FOREST, systems_named
 from models.bearing.windows import BearingWindows, FaultClassifier, with_noise
 from models.datasets import cwru
 from models.datasets.cwru import Record
 
-__all__ = ["FOREST", "compare", "cwru_comparison", "systems"]
+__all__ = ["beside_forest", "compare", "cwru_comparison"]
 
 Progress = Callable[[int, int], None]
 Measured = NDArray[np.floating]
+Measure = Callable[[FaultClassifier, Record, float | None, int], Measured]
+# Of each protocol the balanced accuracy of each fold.
+Scores = dict[str, list[float]]
+_Run = tuple[Path, str, tuple[str, ...], int]
 
-# What a system has to beat to be worth its complexity.
-FOREST = "random forest"
 _RATE_HZ = 12_000.0
 _NOTE = (
     "Windows overlap by half. Balanced accuracy over windows, mean over folds and seeds; spread is the standard "
@@ -39,26 +43,13 @@ def _silent(done: int, total: int) -> None:
     del done, total
 
 
-def systems() -> tuple[FaultClassifier, ...]:
-    """Give every system that is compared, not yet learned.
-
-    Returns
-    -------
-    tuple of FaultClassifier
-        Ours, the same measurements in a random forest, the published ones, the baselines.
-    """
-    forest = FaultClassifier(
-        "random forest on our measurements", N_SAMPLES, evidence_and_level, random_forest, kinds_only=True
-    )
-    return (ours(), forest, *classical())
-
-
 def cwru_comparison(
     folder: Path,
     *,
     protocols: Sequence[str],
     named: Sequence[str] = (),
     seeds: Sequence[int],
+    executor: Executor | None = None,
     progress: Progress = _silent,
 ) -> dict[str, Any]:
     """Compare systems that name bearing faults on the CWRU pack.
@@ -73,8 +64,10 @@ def cwru_comparison(
         Names of systems; none for all.
     seeds : sequence of int
         Of what systems draw, of dealt windows and of noise; at least one.
+    executor : concurrent.futures.Executor, optional
+        Runs a system and a seed at a time; without it they run here, one after the other.
     progress : callable
-        Told the runs done and their number.
+        Told the systems and seeds done and their number.
 
     Returns
     -------
@@ -91,18 +84,19 @@ def cwru_comparison(
         If the pack is missing or damaged.
     """
     wanted = [protocol_named(name) for name in protocols]
-    chosen = _chosen(named)
+    chosen = systems_named(named)
     if not seeds:
         raise ParameterError("a comparison was asked for without a seed; at least one is wanted")
     records = eligible(cwru.records(folder, rate_hz=_RATE_HZ))
-    pairs = [(p, s) for p in wanted for s in chosen if p.label is not bearing_of or not s.kinds_only]
-    bench = _Bench(records)
-    rows = []
-    for i, (protocol, system) in enumerate(pairs):
-        rows.append(compare(protocol, system, records, measure=bench.measure, seeds=seeds))
-        progress(i + 1, len(pairs))
+    runs = [(folder, system.name, tuple(protocols), seed) for system in chosen for seed in seeds]
+    scores = dict(zip(runs, _each(runs, executor, progress), strict=True))
+    rows = [
+        _row(protocol, system, records, [scores[folder, system.name, tuple(protocols), seed] for seed in seeds], seeds)
+        for protocol in wanted
+        for system in chosen
+    ]
     return {
-        "rows": _beside_forest(rows),
+        "rows": beside_forest(rows),
         "protocols": {p.name: p.what for p in wanted},
         "records": [record.name for record in records],
         "contract": BASELINE.hash,
@@ -111,71 +105,101 @@ def cwru_comparison(
 
 
 def compare(
-    protocol: Protocol,
     system: FaultClassifier,
+    protocols: Sequence[Protocol],
     records: Sequence[Record],
     *,
-    measure: Callable[[FaultClassifier, Record, float | None, int], Measured],
-    seeds: Sequence[int],
-) -> dict[str, Any]:
-    """Measure one system under one protocol.
+    measure: Measure,
+    seed: int,
+) -> Scores:
+    """Measure one system under some protocols; folds that train on the same windows and labels share what was learned.
 
     Parameters
     ----------
-    protocol : Protocol
     system : FaultClassifier
+    protocols : sequence of Protocol
     records : sequence of Record
     measure : callable
-        From system, record, signal-to-noise ratio (None for none) and seed to measurements (windows, features).
-    seeds : sequence of int
+        From system, record, signal-to-noise ratio (None for none) and seed to measurements, shape (windows, ...).
+    seed : int
 
     Returns
     -------
-    dict
-        One row.
+    dict of str to list of float
+        For each protocol the balanced accuracy of each of its folds.
     """
-    labels = {record.name: protocol.label(record) for record in records}
     by_name = {record.name: record for record in records}
-    folds = protocol.folds(records)
-    scores = np.empty((len(seeds), len(folds)))
-    for i, seed in enumerate(seeds):
-        learned: tuple[str, ...] = ()
-        for j, fold in enumerate(folds):
-            train, test = _sides(fold, by_name, labels, lambda r, snr: measure(system, r, snr, seed), seed)  # noqa: B023
-            # Folds that differ by the noise of the test alone share what was learned.
-            if fold.dealt or fold.train != learned:
-                system.fit_measured(*train, seed=seed)
-                learned = fold.train
-            scores[i, j] = _balanced(test[1], system.predict_measured(test[0]))
-    means = scores.mean(axis=1)
-    return {
-        "system": system.name,
-        "protocol": protocol.name,
-        "leaky": protocol.leaky,
-        "mean": float(means.mean()),
-        "spread": float(means.std(ddof=1)) if len(seeds) > 1 else None,
-        "folds": [
-            {"name": fold.name, "balanced_accuracy": float(score)}
-            for fold, score in zip(folds, scores.mean(axis=0), strict=True)
-        ],
-        "seeds": list(seeds),
-        "window_samples": system.n_samples,
-        "source": system.source,
-        "published": system.published,
-    }
+    alike: dict[tuple[object, ...], list[tuple[Protocol, Fold]]] = {}
+    for protocol in protocols:
+        for fold in protocol.folds(records):
+            labels = tuple(protocol.label(by_name[name]) for name in fold.train)
+            alike.setdefault((fold.train, labels, fold.dealt), []).append((protocol, fold))
+    found: dict[tuple[str, str], float] = {}
+    for folds in alike.values():
+        for i, (protocol, fold) in enumerate(folds):
+            side = _Sides(fold, protocol, by_name, system, measure, seed)
+            if not i:
+                system.fit_measured(*side.learning(), seed=seed)
+            x, labels_of = side.tested()
+            found[protocol.name, fold.name] = _balanced(labels_of, system.predict_measured(x))
+    return {p.name: [found[p.name, fold.name] for fold in p.folds(records)] for p in protocols}
+
+
+def beside_forest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Say of each row whether it beats the forest of its protocol; None for the forest and where there is none."""
+    forest = {row["protocol"]: row["mean"] for row in rows if row["system"] == FOREST}
+    for row in rows:
+        rival = None if row["system"] == FOREST else forest.get(row["protocol"])
+        row["beats_forest"] = None if rival is None else row["mean"] > rival
+    return rows
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Measurements and labels of the learning and of the tested side of a fold."""
+
+    fold: Fold
+    protocol: Protocol
+    records: dict[str, Record]
+    system: FaultClassifier
+    measure: Measure
+    seed: int
+
+    def learning(self) -> tuple[Measured, NDArray[np.str_]]:
+        return self._dealt(*self._stacked(self.fold.train, None), mine=True)
+
+    def tested(self) -> tuple[Measured, NDArray[np.str_]]:
+        return self._dealt(*self._stacked(self.fold.test, self.fold.snr_db), mine=False)
+
+    def _dealt(self, x: Measured, labels: NDArray[np.str_], *, mine: bool) -> tuple[Measured, NDArray[np.str_]]:
+        if not self.fold.dealt:
+            return x, labels
+        kept = (np.random.default_rng(self.seed).permutation(len(labels)) % 2 == 0) == mine
+        return x[kept], labels[kept]
+
+    def _stacked(self, names: Sequence[str], snr_db: float | None) -> tuple[Measured, NDArray[np.str_]]:
+        parts = [self.measure(self.system, self.records[name], snr_db, self.seed) for name in names]
+        labels = [self.protocol.label(self.records[name]) for name in names]
+        return np.concatenate(parts), np.repeat(labels, [len(part) for part in parts])
 
 
 class _Bench:
-    """Records with what fronts measured of them, so that folds, seeds and systems of one front share it."""
+    """Records with what a front measured of them, so that folds and seeds share it."""
 
     def __init__(self, records: Sequence[Record]) -> None:
+        self.records = tuple(records)
         self._signals = {record.name: record.read().samples[0] for record in records}
         self._orders = bearing_named(cwru.BEARING).orders
+        self._front: tuple[object, int] | None = None
         self._known: dict[tuple[object, ...], Measured] = {}
 
     def measure(self, system: FaultClassifier, record: Record, snr_db: float | None, seed: int) -> Measured:
         """Windows of a record, with noise where wanted, through the front of a system."""
-        key = (system.front, system.n_samples, record.name, snr_db, seed if snr_db is not None else None)
+        # Only the last front is kept: raw windows under noise fill memory fast; systems of one front are neighbours.
+        if self._front != (system.front, system.n_samples):
+            self._front = (system.front, system.n_samples)
+            self._known.clear()
+        key = (record.name, snr_db, seed if snr_db is not None else None)
         if key not in self._known:
             x = cut(self._signals[record.name], n=system.n_samples, hop=system.n_samples // 2)
             if snr_db is not None:
@@ -185,45 +209,60 @@ class _Bench:
         return self._known[key]
 
 
-def _chosen(named: Sequence[str]) -> tuple[FaultClassifier, ...]:
-    every = {system.name: system for system in systems()}
-    unknown = [name for name in named if name not in every]
-    if unknown:
-        raise ParameterError(f"no system is called {unknown[0]!r}; one of {', '.join(every)} is wanted")
-    return tuple(every[name] for name in named) if named else tuple(every.values())
+@functools.lru_cache(maxsize=1)
+def _bench(folder: Path) -> _Bench:
+    """The pack as read once in a process."""
+    return _Bench(eligible(cwru.records(folder, rate_hz=_RATE_HZ)))
 
 
-def _sides(
-    fold: Fold,
-    records: dict[str, Record],
-    labels: dict[str, str],
-    measure: Callable[[Record, float | None], Measured],
-    seed: int,
-) -> tuple[tuple[Measured, NDArray[np.str_]], tuple[Measured, NDArray[np.str_]]]:
-    """Measurements and labels of the training and of the test side."""
-    train = _stacked(fold.train, labels, lambda name: measure(records[name], None))
-    if not fold.dealt:
-        return train, _stacked(fold.test, labels, lambda name: measure(records[name], fold.snr_db))
-    first = np.random.default_rng(seed).permutation(len(train[1])) % 2 == 0
-    return (train[0][first], train[1][first]), (train[0][~first], train[1][~first])
+def _scores(folder: Path, name: str, protocols: tuple[str, ...], seed: int) -> Scores:
+    """One system and seed under some protocols; all arguments can travel to another process."""
+    bench = _bench(folder)
+    (system,) = systems_named([name])
+    return compare(system, [protocol_named(p) for p in protocols], bench.records, measure=bench.measure, seed=seed)
 
 
-def _stacked(
-    names: Sequence[str], labels: dict[str, str], measure: Callable[[str], Measured]
-) -> tuple[Measured, NDArray[np.str_]]:
-    parts = [measure(name) for name in names]
-    return np.concatenate(parts), np.repeat([labels[name] for name in names], [len(part) for part in parts])
+def _each(runs: Sequence[_Run], executor: Executor | None, progress: Progress) -> list[Scores]:
+    """Run all, here or by the executor, and tell how many are done."""
+    if executor is None:
+        found = []
+        for run in runs:
+            found.append(_scores(*run))
+            progress(len(found), len(runs))
+        return found
+    futures = [executor.submit(_scores, *run) for run in runs]
+    for done, future in enumerate(as_completed(futures), start=1):
+        future.result()
+        progress(done, len(runs))
+    return [future.result() for future in futures]
+
+
+def _row(
+    protocol: Protocol,
+    system: FaultClassifier,
+    records: Sequence[Record],
+    by_seed: Sequence[Scores],
+    seeds: Sequence[int],
+) -> dict[str, Any]:
+    scores = np.array([found[protocol.name] for found in by_seed])
+    means = scores.mean(axis=1)
+    return {
+        "system": system.name,
+        "protocol": protocol.name,
+        "leaky": protocol.leaky,
+        "mean": float(means.mean()),
+        "spread": float(means.std(ddof=1)) if len(seeds) > 1 else None,
+        "folds": [
+            {"name": fold.name, "balanced_accuracy": float(score)}
+            for fold, score in zip(protocol.folds(records), scores.mean(axis=0), strict=True)
+        ],
+        "seeds": list(seeds),
+        "window_samples": system.n_samples,
+        "source": system.source,
+        "published": system.published,
+    }
 
 
 def _balanced(labels: NDArray[np.str_], named: NDArray[np.str_]) -> float:
     """Mean over the classes that occur of the share named right."""
     return float(np.mean([np.mean(named[labels == label] == label) for label in np.unique(labels)]))
-
-
-def _beside_forest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Say of each row whether it beats the forest of its protocol; None for the forest and where there is none."""
-    forest = {row["protocol"]: row["mean"] for row in rows if row["system"] == FOREST}
-    for row in rows:
-        rival = None if row["system"] == FOREST else forest.get(row["protocol"])
-        row["beats_forest"] = None if rival is None else row["mean"] > rival
-    return rows

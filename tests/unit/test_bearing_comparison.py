@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from features.errors import ParameterError
-from models.bearing import comparison
-from models.bearing.comparison import FOREST, compare, cwru_comparison, systems
+from models.bearing import systems as registry
+from models.bearing.comparison import Scores, compare, cwru_comparison
 from models.bearing.protocols import SNR_DB, protocol_named
+from models.bearing.systems import FOREST, systems
 from models.bearing.windows import FaultClassifier
 from models.datasets.cwru import KINDS, Record
 
@@ -52,29 +54,26 @@ def _measure(system: FaultClassifier, record: Record, snr_db: float | None, seed
     return np.full((6, 1), kind if snr_db is None else 100.0)
 
 
-def _row(protocol: str, **options: Any) -> dict[str, Any]:
+def _scores(*protocols: str) -> Scores:
     _Nearest.learned.clear()
     system = FaultClassifier("nearest", 8, lambda windows: windows.samples, _Nearest)
-    return compare(protocol_named(protocol), system, _records(), measure=_measure, **options)
+    return compare(system, [protocol_named(name) for name in protocols], _records(), measure=_measure, seed=1)
 
 
 def test_what_is_told_apart_scores_one_in_every_fold() -> None:
-    row = _row("size", seeds=[1, 2])
-    assert (row["mean"], row["spread"], row["leaky"], row["seeds"]) == (1.0, 0.0, False, [1, 2])
-    assert row["folds"] == [{"name": f"{size:.3f} in", "balanced_accuracy": 1.0} for size in _SIZES]
+    assert _scores("size") == {"size": [1.0] * len(_SIZES)}
 
 
 def test_noise_reaches_the_test_side_only_and_folds_share_what_was_learned() -> None:
-    row = _row("noise", seeds=[1])
+    scores = _scores("size", "noise")
     assert len(_Nearest.learned) == len(_SIZES)
     assert max(float(x.max()) for x in _Nearest.learned) < 100.0
-    assert len(row["folds"]) == len(_SIZES) * len(SNR_DB)
-    assert row["mean"] == pytest.approx(1.0 / len(KINDS))
-    assert row["spread"] is None
+    assert scores["size"] == [1.0] * len(_SIZES)
+    assert scores["noise"] == [1.0 / len(KINDS)] * len(_SIZES) * len(SNR_DB)
 
 
 def test_dealt_windows_are_halved() -> None:
-    assert _row("random", seeds=[1])["leaky"]
+    _scores("random")
     assert len(_Nearest.learned[0]) == 6 * len(_records()) // 2
 
 
@@ -82,16 +81,18 @@ def test_the_pack_is_compared_with_the_forest_beside(data_dir: Path, monkeypatch
     told: list[tuple[int, int]] = []
     level = FaultClassifier("level", 4096, lambda w: np.log(w.samples.std(axis=1, keepdims=True)), _Nearest)
     blind = FaultClassifier(FOREST, 4096, lambda w: np.zeros((len(w.samples), 1)), _Nearest)
-    monkeypatch.setattr(comparison, "systems", lambda: (level, blind))
+    monkeypatch.setattr(registry, "systems", lambda: (level, blind))
     figures = cwru_comparison(
-        data_dir / "cwru", protocols=["size"], seeds=[0], progress=lambda done, total: told.append((done, total))
+        data_dir / "cwru", protocols=["size"], seeds=[0, 1], progress=lambda done, total: told.append((done, total))
     )
     first, forest = figures["rows"]
     assert (forest["beats_forest"], forest["mean"]) == (None, 0.25)
     assert first["beats_forest"]
     assert 0.25 < first["mean"] < 1.0
     assert len(figures["records"]) == 40
-    assert told == [(1, 2), (2, 2)]
+    assert (first["spread"], first["leaky"], first["seeds"]) == (0.0, False, [0, 1])
+    assert [fold["name"] for fold in first["folds"]] == [f"{size:.3f} in" for size in _SIZES]
+    assert told == [(done, 4) for done in (1, 2, 3, 4)]
 
 
 def test_every_system_has_a_name_of_its_own_and_ours_says_so() -> None:
@@ -112,3 +113,16 @@ def test_every_system_has_a_name_of_its_own_and_ours_says_so() -> None:
 def test_what_is_not_there_is_refused(tmp_path: Path, options: dict[str, Any], match: str) -> None:
     with pytest.raises(ParameterError, match=match):
         cwru_comparison(tmp_path, **({"protocols": ["size"], "seeds": [0]} | options))
+
+
+def test_an_executor_gives_the_same_rows(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    level = FaultClassifier("level", 4096, lambda w: np.log(w.samples.std(axis=1, keepdims=True)), _Nearest)
+    monkeypatch.setattr(registry, "systems", lambda: (level,))
+    told: list[int] = []
+    options: dict[str, Any] = {"protocols": ["size"], "seeds": [0, 1]}
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        figures = cwru_comparison(
+            data_dir / "cwru", executor=executor, progress=lambda done, _: told.append(done), **options
+        )
+    assert figures == cwru_comparison(data_dir / "cwru", **options)
+    assert told == [1, 2]

@@ -26,6 +26,7 @@ _COMMANDS = {
     "diagnose": ("diagnosis", "Give a verdict on a single recording."),
     "results": ("inspect", "Render the measured figures as a page."),
     "features": ("inspect", "List the features, or compute those of a recording."),
+    "data": ("data", "List the public data sets; import what their publishers distribute."),
     "settings": ("inspect", "List the settings with their values."),
     "doctor": ("inspect", "Say what is installed, reachable and missing."),
 }

@@ -52,7 +52,7 @@ def turbofans(folder: Path, name: str) -> Turbofans:
         If the subset is unknown, or its pack missing or damaged.
     """
     one_of(name, NAMES, what="C-MAPSS subset")
-    pack = open_pack(folder / f"{name}.npz", keys=("train", "test", "rul", "scale", "columns"))
+    pack = open_pack(folder / f"{name}.npz", keys=("train", "test", "rul", "scale", "columns"), data_set="cmapss")
     scale = float(pack["scale"])
     columns = tuple(pack["columns"].tolist())
     return Turbofans(name, columns, pack["train"] * scale, pack["test"] * scale, pack["rul"])

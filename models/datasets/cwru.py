@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.errors import RecordingError
+from models.datasets.catalogue import data_set_named
 from models.datasets.packs import one_of
 from models.recordings import Recording, read_recording
 
@@ -80,10 +81,10 @@ def records(folder: Path, *, rate_hz: float) -> tuple[Record, ...]:
             found = [_record(folder, row) for row in csv.DictReader(lines) if float(row["fs_hz"]) == rate_hz]
     except OSError as error:
         raise RecordingError(
-            f"no CWRU pack at {folder} ({error.strerror}); set RACEWAY_DATA to the data folder"
+            f"no CWRU pack at {folder} ({error.strerror}); set RACEWAY_DATA to the data folder, {_advice()}"
         ) from error
     except (KeyError, ValueError) as error:
-        raise RecordingError(f"{index} is damaged ({error}); fetch the pack again") from error
+        raise RecordingError(f"{index} is damaged ({error}); fetch the pack again, {_advice()}") from error
     if not found:
         raise RecordingError(f"{index} lists no record at {rate_hz:g} Hz; 12000 or 48000 is wanted")
     return tuple(found)
@@ -115,6 +116,10 @@ def normals_12k(folder: Path) -> tuple[Record, ...]:
     the filter.
     """
     return tuple(sorted((r for r in records(folder, rate_hz=12_000.0) if r.kind == "normal"), key=lambda r: r.load_hp))
+
+
+def _advice() -> str:
+    return data_set_named("cwru").advice
 
 
 def _record(folder: Path, row: dict[str, str]) -> Record:

@@ -47,7 +47,7 @@ def run_to_failure(folder: Path, name: str) -> RunToFailure:
     """
     one_of(name, NAMES, what="FEMTO bearing")
     keys = ("acc_milli_g", "scale", "snapshot", "snapshots_total", "snapshot_period_s", "fs", "rpm", "load_n")
-    pack = open_pack(folder / f"{name}.npz", keys=keys)
+    pack = open_pack(folder / f"{name}.npz", keys=keys, data_set="femto")
     accel = (pack["acc_milli_g"] * float(pack["scale"])).astype(np.float32)
     remaining = int(pack["snapshots_total"]) - pack["snapshot"].astype(np.float64)
     return RunToFailure(

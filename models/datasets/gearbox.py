@@ -43,6 +43,6 @@ def gearbox_record(folder: Path, *, state: str, load_percent: int) -> GearboxRec
     """
     one_of(state, STATES, what="gearbox state")
     one_of(str(load_percent), tuple(map(str, LOADS)), what="gearbox load in percent")
-    pack = open_pack(folder / f"{state}_load{load_percent:02d}.npz", keys=("signal", "scale"))
+    pack = open_pack(folder / f"{state}_load{load_percent:02d}.npz", keys=("signal", "scale"), data_set="gearbox")
     samples = (pack["signal"] * pack["scale"]).astype(np.float32)
     return GearboxRecord(state, load_percent, np.ascontiguousarray(samples.T))

@@ -18,7 +18,7 @@ from features.errors import ArtifactError
 from features.iso20816 import LIMITS
 
 _ROOT = Path(__file__).parents[2]
-_PAGES = ["DESIGN", "FEATURES", "PROTOCOL", "RESULTS"]
+_PAGES = ["DATA", "DESIGN", "FEATURES", "PROTOCOL", "RESULTS"]
 _DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", *(f"docs/{page}.md" for page in _PAGES)]
 
 

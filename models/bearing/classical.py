@@ -37,21 +37,23 @@ _COMPONENTS = 12
 _HELD_VARIANCE = 0.9
 
 
-def spectrum_levels(windows: BearingWindows) -> NDArray[np.float64]:
-    """Measure the level of 64 equal bands of the amplitude spectrum.
+def spectrum_levels(windows: BearingWindows, *, n_bands: int = _N_BANDS) -> NDArray[np.float64]:
+    """Measure the level of equal bands of the amplitude spectrum.
 
     Parameters
     ----------
     windows : BearingWindows
+    n_bands : int
+        At most half the samples of a window.
 
     Returns
     -------
-    ndarray, shape (windows, 64)
+    ndarray, shape (windows, n_bands)
         Common logarithm of the power of each band under a Hann window, in ascending frequency.
     """
     x = windows.samples - windows.samples.mean(axis=-1, keepdims=True)
     power = np.abs(np.fft.rfft(x * np.hanning(x.shape[-1]), axis=-1)) ** 2
-    edges = np.linspace(1, power.shape[-1], _N_BANDS + 1).astype(int)
+    edges = np.linspace(1, power.shape[-1], n_bands + 1).astype(int)
     return np.asarray(np.log10(np.maximum(np.add.reduceat(power, edges[:-1], axis=-1), 1e-20)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,35 @@ from features.contract import BASELINE, Profile
 from features.errors import ParameterError
 from features.extraction import extract
 from features.window import cut
+from models.bearing.convolutional import chen_network, statistics_image
+from models.bearing.deep_belief import FusedBelief
 from models.datasets.gearbox import LOADS, STATES, gearbox_record
 
-__all__ = ["N_SAMPLES", "RATE_FREE", "SYSTEMS", "gearbox_states", "rate_free_features"]
+__all__ = ["N_SAMPLES", "RATE_FREE", "SYSTEMS", "GearSystem", "gearbox_states", "rate_free_features"]
 
 N_SAMPLES, _HOP = 4096, 2048
 # Millimetres a second and micrometres need seconds; everything else is read in cycles per sample.
 RATE_FREE = Profile("rate-free", tuple(f for f in BASELINE.features if f.unit not in {"mm/s", "um"}))
 
 Progress = Callable[[int, int], None]
-Measured = dict[tuple[str, int], NDArray[np.float32]]
+Front = Callable[[NDArray[np.float32]], NDArray[np.floating]]
+Measured = dict[tuple[str, int], NDArray[np.floating]]
+
+
+@dataclass(frozen=True)
+class GearSystem:
+    """A system that tells the states apart: measurements that learn nothing, then something that learns.
+
+    Attributes
+    ----------
+    front : callable
+        From windows of all sensors, shape (windows, sensors, n), to measurements (windows, ...); knows no rate.
+    learner : callable
+        From a seed to what has ``fit(x, labels)`` and ``predict(x)``.
+    """
+
+    front: Front
+    learner: Callable[[int], Any]
 
 
 def rate_free_features(samples: NDArray[np.float32], *, level_free: bool) -> NDArray[np.float32]:
@@ -40,10 +60,19 @@ def rate_free_features(samples: NDArray[np.float32], *, level_free: bool) -> NDA
     ndarray of float32, shape (windows, sensors * features)
         Features of ``RATE_FREE``, sensor after sensor; frequencies in cycles per sample.
     """
+    return _features(_windows(samples, level_free=level_free))
+
+
+def _windows(samples: NDArray[np.float32], *, level_free: bool) -> NDArray[np.float32]:
+    """Windows of all sensors without their mean, shape (windows, sensors, n)."""
     windows = np.stack([cut(sensor, n=N_SAMPLES, hop=_HOP) for sensor in samples], axis=1)
     windows = windows - windows.mean(axis=-1, keepdims=True)
     if level_free:
         windows = windows / np.maximum(windows.std(axis=-1, keepdims=True), np.finfo(np.float32).tiny)
+    return np.asarray(windows, dtype=np.float32)
+
+
+def _features(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     features = extract(windows, 1.0, profile=RATE_FREE, unit="g")
     return features.reshape(len(features), -1)
 
@@ -79,11 +108,15 @@ def _network(seed: int) -> Any:
     return make_pipeline(StandardScaler(), network)
 
 
-SYSTEMS: dict[str, Callable[[int], Any]] = {
-    "ridge": _ridge,
-    "random forest": _forest,
-    "gradient boosting": _boosting,
-    "network": _network,
+SYSTEMS = {
+    "ridge": GearSystem(_features, _ridge),
+    "random forest": GearSystem(_features, _forest),
+    "gradient boosting": GearSystem(_features, _boosting),
+    "network": GearSystem(_features, _network),
+    # Shock Vib. 2015, 390134: a paper on gearboxes; each sensor is a plane of its image.
+    "Chen 2015": GearSystem(statistics_image, chen_network),
+    # Chen and Li (2017) on the features of all four sensors, as they mean it.
+    "Chen 2017": GearSystem(_features, FusedBelief),
 }
 
 
@@ -118,23 +151,19 @@ def gearbox_states(
     One gearbox of each state: it is on both sides of every split, and what tells the two apart may be the gearbox and
     not its tooth. ``light to heavy`` learns from loads of 0 to 40 % and is judged from 50 to 90 %, ``heavy to light``
     the other way round; ``one load out`` learns from nine loads. ``shapes`` are features of windows scaled to unit
-    deviation, since the healthy gearbox shakes more on one sensor, which is no sign of health.
+    deviation, since the healthy gearbox shakes more on one sensor, which is no sign of health. ``Chen 2015`` takes the
+    256 statistics of `models.bearing.convolutional.window_statistics` of each sensor instead of ``RATE_FREE``.
     """
     if unknown := [name for name in systems if name not in SYSTEMS]:
         raise ParameterError(f"systems {', '.join(unknown)} were asked for; known are {', '.join(SYSTEMS)}")
     rows = []
     total, done = 2 * len(_PROTOCOLS) * len(systems), 0
     for inputs, level_free in (("levels and shapes", False), ("shapes", True)):
-        measured = {
-            (state, load): rate_free_features(
-                gearbox_record(folder, state=state, load_percent=load).samples, level_free=level_free
-            )
-            for state in STATES
-            for load in LOADS
-        }
+        measured = _measured(folder, {SYSTEMS[name].front for name in systems}, level_free=level_free)
         for protocol, folds in _PROTOCOLS.items():
             for name in systems:
-                accuracy = [[_accuracy(measured, name, tested, seed) for tested in folds] for seed in seeds]
+                known = measured[SYSTEMS[name].front]
+                accuracy = [[_accuracy(known, name, tested, seed) for tested in folds] for seed in seeds]
                 rows.append({"system": name, "inputs": inputs, "protocol": protocol} | _summary(np.array(accuracy)))
                 done += 1
                 progress(done, total)
@@ -154,17 +183,29 @@ _PROTOCOLS: dict[str, tuple[tuple[int, ...], ...]] = {
 }
 
 
+def _measured(folder: Path, fronts: set[Front], *, level_free: bool) -> dict[Front, Measured]:
+    """What each front measures of each record."""
+    found: dict[Front, Measured] = {front: {} for front in fronts}
+    for state in STATES:
+        for load in LOADS:
+            samples = gearbox_record(folder, state=state, load_percent=load).samples
+            windows = _windows(samples, level_free=level_free)
+            for front, measured in found.items():
+                measured[state, load] = front(windows)
+    return found
+
+
 def _accuracy(measured: Measured, system: str, tested: Sequence[int], seed: int) -> float:
     """Balanced accuracy over the windows of the tested loads, all others learned from."""
     learned = [load for load in LOADS if load not in tested]
     x, labels = _stacked(measured, learned)
-    model = SYSTEMS[system](seed).fit(x, labels)
+    model = SYSTEMS[system].learner(seed).fit(x, labels)
     x, labels = _stacked(measured, tested)
     right = model.predict(x) == labels
     return float(np.mean([right[labels == state].mean() for state in STATES]))
 
 
-def _stacked(measured: Measured, loads: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
+def _stacked(measured: Measured, loads: Sequence[int]) -> tuple[NDArray[np.floating], NDArray[np.str_]]:
     parts = [(measured[state, load], state) for state in STATES for load in loads]
     labels = np.concatenate([np.full(len(part), state) for part, state in parts])
     return np.concatenate([part for part, _ in parts]), labels

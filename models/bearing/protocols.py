@@ -186,6 +186,13 @@ def _random(records: Sequence[Record]) -> tuple[Fold, ...]:
     return (Fold("windows at random", names, names, dealt=True),)
 
 
+def _random_in_noise(records: Sequence[Record]) -> tuple[Fold, ...]:
+    names = _names(records)
+    return tuple(
+        Fold(f"windows at random, {snr_db:+.0f} dB", names, names, dealt=True, snr_db=snr_db) for snr_db in SNR_DB
+    )
+
+
 def _by_load(records: Sequence[Record]) -> tuple[Fold, ...]:
     return tuple(
         Fold(
@@ -246,6 +253,13 @@ _PROTOCOLS = (
         what="as `size`, with white noise added to the test windows only",
         label=_kind,
         divide=_by_size_in_noise,
+    ),
+    Protocol(
+        "random-noise",
+        leaky=True,
+        what="as `random`, with white noise added to the test windows only: networks against noise are published so",
+        label=bearing_of,
+        divide=_random_in_noise,
     ),
 )
 PROTOCOLS = {protocol.name: protocol for protocol in _PROTOCOLS}

@@ -67,6 +67,13 @@ def test_noise_is_added_to_the_folds_of_unseen_sizes() -> None:
     assert all(f.snr_db is None for f in plain)
 
 
+def test_noise_is_added_to_the_test_windows_dealt_at_random() -> None:
+    (plain,), noisy = protocol_named("random").folds(_pack()), protocol_named("random-noise").folds(_pack())
+    assert [(f.train, f.test, f.dealt) for f in noisy] == [(plain.train, plain.test, True) for _ in SNR_DB]
+    assert [f.snr_db for f in noisy] == [*SNR_DB]
+    assert noisy[0].name == "windows at random, -4 dB"
+
+
 def test_loads_are_tested_one_at_a_time() -> None:
     records = {record.name: record for record in _pack()}
     for load, fold in enumerate(protocol_named("load").folds(_pack())):
@@ -103,5 +110,5 @@ def test_a_leak_that_is_not_called_one_is_refused() -> None:
 
 
 def test_an_unknown_protocol_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ParameterError, match="one of random, load, size, noise"):
+    with pytest.raises(ParameterError, match="one of random, load, size, noise, random-noise"):
         protocol_named("loads")

@@ -58,7 +58,8 @@ results: $(READY)dev  ## Measure the models on public data into docs/results
 	$(BIN)/raceway evaluate gearbox --output docs/results/gearbox.json
 	$(BIN)/raceway evaluate cmapss --output docs/results/cmapss.json
 	$(BIN)/raceway evaluate cwru --protocol size --protocol noise --protocol load --protocol random \
-	  --output docs/results/cwru.json
+	  --protocol random-noise --jobs 2 --output docs/results/cwru.json
+	$(BIN)/raceway evaluate cwru-unknown --output docs/results/cwru-unknown.json
 	$(BIN)/raceway results --output docs/RESULTS.md
 
 clean:  ## Remove the environment and everything built; measured data stay

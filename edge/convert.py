@@ -1,11 +1,16 @@
-"""Conversion of a Keras model to the `.tflite` form that gateways and nodes run."""
+"""Conversion of a Keras model to the `.tflite` forms that gateways and nodes run; refuses to guess its ranges."""
 
 from __future__ import annotations
 
 import tempfile
 from typing import Any
 
-__all__ = ["to_tflite"]
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import ParameterError
+
+__all__ = ["to_tflite", "to_tflite_int8"]
 
 
 def to_tflite(model: Any) -> bytes:
@@ -27,4 +32,38 @@ def to_tflite(model: Any) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         model.export(folder, format="tf_saved_model", verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        return bytes(converter.convert())
+
+
+def to_tflite_int8(model: Any, representative: NDArray[np.floating]) -> bytes:
+    """Convert a Keras model to an all-integer `.tflite` flatbuffer, int8 in and out.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Of one input and one output.
+    representative : ndarray, shape (items, ...)
+        Inputs that the ranges of all tensors are taken from; at least one, of those learned from.
+
+    Returns
+    -------
+    bytes
+        The flatbuffer; scale and zero point of input and output stand in it.
+
+    Raises
+    ------
+    ParameterError
+        If there is no representative input.
+    """
+    if not len(representative):
+        raise ParameterError("an int8 network was asked for without representative inputs; at least one is wanted")
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        model.export(folder, format="tf_saved_model", verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([item[None].astype(np.float32)] for item in representative)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
         return bytes(converter.convert())

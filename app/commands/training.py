@@ -128,6 +128,25 @@ def evaluate_cwru_envelope(ctx: click.Context, /) -> dict[str, Any]:
 evaluate.add_command(evaluate_cwru)
 
 
+@evaluate.command("cwru-unknown")
+@click.option("--seeds", "n_seeds", default=3, show_default=True, type=click.IntRange(1), help="How often it learns.")
+@measured
+def evaluate_cwru_unknown(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
+    """How far probabilities of our network hold on CWRU, what it leaves unknown, and its int8 form."""
+    settings_of(ctx)
+    _quiet_tensorflow()
+    from edge.convert import to_tflite_int8
+    from models.bearing.unknown import cwru_unknown
+
+    with progress_bar("Evaluating", 100) as show:
+        return cwru_unknown(
+            data_root() / "cwru",
+            convert=to_tflite_int8,
+            seeds=[SEED + i for i in range(n_seeds)],
+            progress=lambda done, total: show(100 * done // total),
+        )
+
+
 @evaluate.command("femto")
 @click.option("--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(1), help="Runs, each anew.")
 @measured

@@ -11,7 +11,7 @@ from features.faultlines import FAMILIES, fault_lines
 from models.bearing.windows import BearingWindows, FaultClassifier
 from models.envelope_rule import N_BANDS
 
-__all__ = ["N_SAMPLES", "EvidenceClassifier", "evidence_and_level", "ours"]
+__all__ = ["N_SAMPLES", "EvidenceClassifier", "evidence_and_level", "ours", "race_leads"]
 
 # 1.4 s at 12 kHz, some 40 turns: at least 16 bins of the envelope spectrum to an order.
 N_SAMPLES = 16_384
@@ -49,7 +49,7 @@ def ours() -> FaultClassifier:
     Returns
     -------
     FaultClassifier
-        On windows of 16,384 samples, for kinds of faults alone.
+        On windows of 16,384 samples.
 
     Notes
     -----
@@ -66,7 +66,7 @@ def ours() -> FaultClassifier:
     and 88.8 % instead of 90.1 %; with unwhitened evidence 80.7, 83.7 and 88.8 %. The longer
     window is not what helps: a random forest on the features of the contract gave 53.5 % with windows as long.
     """
-    return FaultClassifier("ours", N_SAMPLES, evidence_and_level, EvidenceClassifier, kinds_only=True)
+    return FaultClassifier("ours", N_SAMPLES, evidence_and_level, EvidenceClassifier)
 
 
 class EvidenceClassifier:
@@ -83,12 +83,15 @@ class EvidenceClassifier:
         Halfway between the loudest healthy and the quietest damaged window learned from, in dB.
     leads_db : tuple of float
         Largest lead of the outer and of the inner race in windows without that fault, at least 0 dB.
+    levels_db : dict of str to float
+        Mean level of each class; where classes have sizes (``ball 0.007``), that nearest in level is named.
     """
 
     def __init__(self, seed: int = 0) -> None:
         del seed
         self.level_db = np.nan
         self.leads_db = (np.nan, np.nan)
+        self.levels_db: dict[str, float] = {}
 
     def fit(self, x: NDArray[np.floating], labels: NDArray[np.str_]) -> EvidenceClassifier:
         """Learn from measurements (windows, 11) and their labels; returns itself.
@@ -98,26 +101,35 @@ class EvidenceClassifier:
         ParameterError
             If there is no healthy window, or only healthy ones.
         """
-        healthy = labels == "normal"
+        kinds = np.array([str(label).partition(" ")[0] for label in labels])
+        names = np.unique(labels)
+        self.levels_db = {str(name): float(x[labels == name, _LEVEL].mean()) for name in names}
+        healthy = kinds == "normal"
         if not healthy.any() or healthy.all():
             raise ParameterError(f"{int(healthy.sum())} of {len(labels)} windows are healthy; some of both are wanted")
         level = x[:, _LEVEL]
         self.level_db = 0.5 * float(level[healthy].max() + level[~healthy].min())
-        outer, inner = _leads(x)
+        outer, inner = race_leads(x)
         self.leads_db = (
-            max(0.0, float(outer[labels != "outer"].max())),
-            max(0.0, float(inner[labels != "inner"].max())),
+            max(0.0, float(outer[kinds != "outer"].max())),
+            max(0.0, float(inner[kinds != "inner"].max())),
         )
         return self
 
     def predict(self, x: NDArray[np.floating]) -> NDArray[np.str_]:
-        """Name the kind of each row of measurements (windows, 11)."""
-        outer, inner = _leads(x)
+        """Name the class of each row of measurements (windows, 11)."""
+        outer, inner = race_leads(x)
         race = np.where(outer > self.leads_db[0], "outer", np.where(inner > self.leads_db[1], "inner", "ball"))
-        return np.where(x[:, _LEVEL] > self.level_db, race, "normal")
+        kinds = np.where(x[:, _LEVEL] > self.level_db, race, "normal")
+        return np.array([self._sized(str(kind), level) for kind, level in zip(kinds, x[:, _LEVEL], strict=True)])
+
+    def _sized(self, kind: str, level_db: float) -> str:
+        """The class of a kind whose mean level is nearest; the kind itself where none was learned from."""
+        levels = {name: db for name, db in self.levels_db.items() if name.partition(" ")[0] == kind}
+        return min(levels, key=lambda name: abs(levels[name] - level_db), default=kind)
 
 
-def _leads(x: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+def race_leads(x: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Evidence in dB of the outer race over the inner one and the reverse, a rival of less than chance being chance."""
     outer, inner = x[:, FAMILIES.index("BPFO")], x[:, FAMILIES.index("BPFI")]
     return outer - np.maximum(inner, 0.0), inner - np.maximum(outer, 0.0)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from features.errors import ParameterError
+from models.bearing.autoencoders import autoencoders
 from models.bearing.classical import classical, random_forest
+from models.bearing.convolutional import convolutional
+from models.bearing.interference import interference
+from models.bearing.multiscale import multiscale
 from models.bearing.ours import N_SAMPLES, evidence_and_level, ours
+from models.bearing.ours_network import ours_network
 from models.bearing.windows import FaultClassifier
 
 __all__ = ["FOREST", "systems", "systems_named"]
@@ -23,10 +28,17 @@ def systems() -> tuple[FaultClassifier, ...]:
     tuple of FaultClassifier
         Ours, the same measurements in a random forest, the published ones, the baselines.
     """
-    forest = FaultClassifier(
-        "random forest on our measurements", N_SAMPLES, evidence_and_level, random_forest, kinds_only=True
+    forest = FaultClassifier("random forest on our measurements", N_SAMPLES, evidence_and_level, random_forest)
+    return (
+        ours(),
+        ours_network(),
+        forest,
+        *classical(),
+        *autoencoders(),
+        *convolutional(),
+        *multiscale(),
+        *interference(),
     )
-    return (ours(), forest, *classical())
 
 
 def systems_named(named: Sequence[str]) -> tuple[FaultClassifier, ...]:

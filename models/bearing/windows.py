@@ -64,8 +64,6 @@ class FaultClassifier:
         The paper it follows, or an empty text.
     published : str
         The figure of that paper and what it was measured on; empty where none is known here.
-    kinds_only : bool
-        Whether it is defined for the kinds of faults alone, not for kinds and sizes.
     """
 
     name: str
@@ -74,7 +72,6 @@ class FaultClassifier:
     learner: Callable[[int], Any]
     source: str = ""
     published: str = ""
-    kinds_only: bool = False
     _learned: Any = None
 
     def fit(self, windows: BearingWindows, labels: NDArray[np.str_], *, seed: int) -> FaultClassifier:

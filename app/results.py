@@ -46,7 +46,7 @@ def _no_better_than_trees(row: Mapping[str, Any]) -> str | None:
     """Say so of a network that does not beat the better tree baseline beside it."""
     if row["beats_trees"] is not False:
         return None
-    return f"On {row['subset']} `{row['system']}` does not beat the better of its two tree baselines."
+    return f"On {row['subset']} `{row['system']}` does not beat the best of its tree baselines."
 
 
 def _beyond_the_bar(row: Mapping[str, Any]) -> str | None:
@@ -202,7 +202,8 @@ SECTIONS = (
         "targets of at most 125 cycles; `rmse` caps the truth at 125 too, `uncapped` and NASA's score do not. Means "
         "over the seeds, ± the standard deviation over them. Intervals are to hold 90 % of the capped truths; only "
         "`ours` gives any. `ridge`, `forest` and `boosting` see last value, mean and slope of each sensor over 30 "
-        "cycles; `ours` sees means over up to 100 cycles, over the first 20, and the age. Whether the published "
+        "cycles; `ours` and `boosting on our means` see means over up to 100 cycles, over the first 20, and the age. "
+        "Whether the published "
         "errors cap the truth is not known here. Simulated by the publisher.",
         {
             "subset": ("subset", ""),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from app.commands.beside import read_earlier
 from app.commands.context import data_root, progress_bar, settings_of
 from app.commands.figures import SEED, measured
-from features.errors import ArtifactError
 
 __all__ = ["evaluate_cwru"]
 
@@ -43,9 +42,9 @@ def evaluate_cwru(
     from app.workers import workers
     from models.bearing.comparison import beside_forest, cwru_comparison
     from models.bearing.protocols import HONEST
+    from models.bearing.systems import systems
 
-    # Read first: an hour of measuring is not to end at a file that cannot be read.
-    earlier = None if beside is None else _read(beside)
+    earlier = read_earlier(beside, command="raceway evaluate cwru", same=("contract", "records"), keys=("protocols",))
     with progress_bar("Comparing", 100) as show, workers(jobs) as executor:
         figures = cwru_comparison(
             data_root() / "cwru",
@@ -56,33 +55,9 @@ def evaluate_cwru(
             progress=lambda done, total: show(100 * done // total),
         )
     if earlier is not None:
-        figures["rows"] = beside_forest(_joined(figures, earlier))
-        figures["protocols"] = earlier["protocols"] | figures["protocols"]
+        described = {system.name: {"source": system.source, "published": system.published} for system in systems()}
+        rows = earlier.joined(figures, key=("system", "protocol"), order=list(described))
+        # What a system is comes from the registry; only what it reached is kept.
+        figures["rows"] = beside_forest([row | described[row["system"]] for row in rows])
+        figures["protocols"] = earlier.figures["protocols"] | figures["protocols"]
     return figures
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        figures = json.loads(path.read_text(encoding="utf-8"))
-        return {key: figures[key] for key in ("rows", "protocols", "contract", "records", "run")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(
-            f"{path} cannot be read ({error!r}); give a file that `raceway evaluate cwru` wrote"
-        ) from error
-
-
-def _joined(figures: dict[str, Any], earlier: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of now, and earlier ones where there is none and the system still exists, in the order of the registry."""
-    from models.bearing.systems import systems
-
-    for key in ("contract", "records"):
-        if figures[key] != earlier[key]:
-            raise ArtifactError(f"the earlier figures have another {key} than these; measure all systems again")
-    order = [system.name for system in systems()]
-    measured_now = {(row["system"], row["protocol"]) for row in figures["rows"]}
-    kept = [
-        row | {"run": row.get("run", earlier["run"])}
-        for row in earlier["rows"]
-        if (row["system"], row["protocol"]) not in measured_now and row["system"] in order
-    ]
-    return sorted([*figures["rows"], *kept], key=lambda row: order.index(row["system"]))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 import click
 
+from app.commands.beside import read_earlier
 from app.commands.context import data_root, progress_bar, settings_of
 from app.commands.cwru import evaluate_cwru
 from app.commands.figures import SEED, measured
@@ -178,7 +180,7 @@ def evaluate_femto(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
     "--system",
     "systems",
     multiple=True,
-    type=click.Choice(["ridge", "forest", "boosting", "babu", "ours"]),
+    type=click.Choice(["ridge", "forest", "boosting", "boosting on our means", "babu", "ours"]),
     help="May be repeated.  [default: all]",
 )
 @click.option(
@@ -189,18 +191,31 @@ def evaluate_femto(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
     help="How often each system with chance is learned.",
 )
 @click.option("--seed", default=SEED, show_default=True, help="Of the first learning.")
+@click.option(
+    "--beside",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Earlier figures; rows that are not measured now are taken from them.",
+)
 @measured
 def evaluate_cmapss(
-    ctx: click.Context, /, *, subsets: tuple[str, ...], systems: tuple[str, ...], seeds: int, seed: int
+    ctx: click.Context,
+    /,
+    *,
+    subsets: tuple[str, ...],
+    systems: tuple[str, ...],
+    seeds: int,
+    seed: int,
+    beside: Path | None,
 ) -> dict[str, Any]:
     """Remaining life of the C-MAPSS test units by Babu's network, ours with its intervals, and three baselines."""
     settings_of(ctx)
     _quiet_tensorflow()
     from models.datasets.cmapss import NAMES
-    from models.life.evaluation import SYSTEMS, evaluate_cmapss
+    from models.life.evaluation import SYSTEMS, beside_trees, evaluate_cmapss
 
+    earlier = read_earlier(beside, command="raceway evaluate cmapss", same=("protocol", "seed"))
     with progress_bar("Evaluating", 100) as show:
-        return evaluate_cmapss(
+        figures = evaluate_cmapss(
             data_root() / "cmapss",
             subsets=subsets or NAMES,
             systems=systems or SYSTEMS,
@@ -208,6 +223,10 @@ def evaluate_cmapss(
             seed=seed,
             progress=lambda done, total: show(100 * done // total),
         )
+    if earlier is not None:
+        rows = earlier.joined(figures, key=("subset", "system"), order=SYSTEMS)
+        figures["rows"] = beside_trees(sorted(rows, key=lambda row: row["subset"]))
+    return figures
 
 
 @evaluate.command("gearbox")

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from features.errors import ParameterError
 from models.life.metrics import Estimates
+from models.life.ours import running_means
 from models.life.protocol import CAP, Normaliser, Unit, targets, windows
 
-__all__ = ["BASELINES", "learn_baseline", "statistics"]
+__all__ = ["BASELINES", "ON_OUR_MEANS", "learn_baseline", "statistics"]
 
-BASELINES = ("ridge", "forest", "boosting")
+ON_OUR_MEANS = "boosting on our means"
+BASELINES = ("ridge", "forest", "boosting", ON_OUR_MEANS)
 _WINDOW = 30
 
 
@@ -55,6 +57,9 @@ def learn_baseline(
 ) -> Callable[[Sequence[Unit]], Estimates]:
     """Learn one of ``BASELINES`` from run-to-failure histories.
 
+    ``ON_OUR_MEANS`` sees what `models.life.ours` sees, so that inputs and network are told apart; the others see
+    `statistics`.
+
     Parameters
     ----------
     name : str
@@ -62,7 +67,7 @@ def learn_baseline(
     seed : int
         Of the forest and of the boosting; ridge has no chance in it.
     length : int
-        Rows of a window.
+        Rows of a window of `statistics`.
 
     Returns
     -------
@@ -76,12 +81,17 @@ def learn_baseline(
     """
     regressor = _regressor(name, seed)
     normaliser = Normaliser.learn(units)
-    rows = np.concatenate([statistics(normaliser.apply(unit), length=length) for unit in units])
+
+    def seen(unit: Unit) -> NDArray[np.floating]:
+        values = normaliser.apply(unit)
+        return running_means(values) if name == ON_OUR_MEANS else statistics(values, length=length)
+
+    rows = np.concatenate([seen(unit) for unit in units])
     regressor.fit(rows, np.concatenate([targets(unit) for unit in units]))
 
     def estimate(histories: Sequence[Unit]) -> Estimates:
-        last = [statistics(normaliser.apply(unit)[-length:], length=length)[-1] for unit in histories]
-        return Estimates(np.clip(regressor.predict(np.stack(last)), 0.0, CAP))
+        last = np.stack([seen(unit)[-1] for unit in histories])
+        return Estimates(np.clip(regressor.predict(last), 0.0, CAP))
 
     return estimate
 
@@ -96,7 +106,7 @@ def _regressor(name: str, seed: int) -> Any:
         return RandomForestRegressor(
             n_estimators=100, min_samples_leaf=10, max_features=1 / 3, max_samples=0.3, random_state=seed
         )
-    if name == "boosting":
+    if name in ("boosting", ON_OUR_MEANS):
         return HistGradientBoostingRegressor(
             learning_rate=0.05, max_iter=200, min_samples_leaf=50, early_stopping=False, random_state=seed
         )

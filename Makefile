@@ -57,6 +57,7 @@ results: $(READY)dev  ## Measure the models on public data into docs/results
 	$(BIN)/raceway evaluate femto --output docs/results/femto.json
 	$(BIN)/raceway evaluate gearbox --output docs/results/gearbox.json
 	$(BIN)/raceway evaluate cmapss --output docs/results/cmapss.json
+	$(BIN)/raceway evaluate cmapss-int8 --output docs/results/cmapss-int8.json
 	$(BIN)/raceway evaluate cwru --protocol size --protocol noise --protocol load --protocol random \
 	  --protocol random-noise --jobs 2 --output docs/results/cwru.json
 	$(BIN)/raceway evaluate cwru-unknown --output docs/results/cwru-unknown.json

@@ -143,7 +143,7 @@ def evaluate_cwru_unknown(ctx: click.Context, /, *, n_seeds: int) -> dict[str, A
     with progress_bar("Evaluating", 100) as show:
         return cwru_unknown(
             data_root() / "cwru",
-            convert=to_tflite_int8,
+            quantise=to_tflite_int8,
             seeds=[SEED + i for i in range(n_seeds)],
             progress=lambda done, total: show(100 * done // total),
         )
@@ -227,6 +227,27 @@ def evaluate_cmapss(
         rows = earlier.joined(figures, key=("subset", "system"), order=SYSTEMS)
         figures["rows"] = beside_trees(sorted(rows, key=lambda row: row["subset"]))
     return figures
+
+
+@evaluate.command("cmapss-int8")
+@click.option("--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(1), help="How often it learns.")
+@measured
+def evaluate_cmapss_int8(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
+    """What our network of remaining life loses on C-MAPSS as the int8 form that a node runs, and its size."""
+    settings_of(ctx)
+    _quiet_tensorflow()
+    from edge.convert import to_tflite_int8
+    from models.datasets.cmapss import NAMES
+    from models.life.integer import cmapss_int8
+
+    with progress_bar("Evaluating", 100) as show:
+        return cmapss_int8(
+            data_root() / "cmapss",
+            quantise=to_tflite_int8,
+            subsets=NAMES,
+            seeds=[SEED + i for i in range(n_seeds)],
+            progress=lambda done, total: show(100 * done // total),
+        )
 
 
 @evaluate.command("gearbox")

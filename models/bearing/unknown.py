@@ -18,11 +18,10 @@ from models.bearing.ours_network import UNKNOWN, LinesNetwork, lines_and_levels
 from models.bearing.protocols import eligible, protocol_named
 from models.bearing.windows import BearingWindows
 from models.datasets import cwru
-from models.serving import interpreter_class
+from models.integer import Quantise, run_int8
 
-__all__ = ["ERROR_SHARE", "cwru_unknown", "held_together", "run_int8"]
+__all__ = ["ERROR_SHARE", "cwru_unknown", "held_together"]
 
-Convert = Callable[[Any, NDArray[np.floating]], bytes]
 Progress = Callable[[int, int], None]
 
 # Wrong answers among those given, on training bearings that were held out.
@@ -36,34 +35,6 @@ _NOTE = (
 
 def _silent(done: int, total: int) -> None:
     del done, total
-
-
-def run_int8(network: bytes, inputs: NDArray[np.floating]) -> NDArray[np.int8]:
-    """Run an all-integer network on scaled inputs, one at a time.
-
-    Parameters
-    ----------
-    network : bytes
-        An int8 `.tflite` of one input and one output.
-    inputs : ndarray, shape (items, ...)
-        Quantised here by the scale and zero point of the network.
-
-    Returns
-    -------
-    ndarray of int8, shape (items, ...)
-        As the network gives them.
-    """
-    interpreter = interpreter_class()(model_content=network, num_threads=1)
-    interpreter.allocate_tensors()
-    entry, out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]["index"]
-    scale, zero = entry["quantization"]
-    quantised = np.clip(np.rint(inputs / scale) + zero, -128, 127).astype(np.int8)
-    results = []
-    for item in quantised:
-        interpreter.set_tensor(entry["index"], item[None])
-        interpreter.invoke()
-        results.append(np.array(interpreter.get_tensor(out)[0], dtype=np.int8))
-    return np.stack(results)
 
 
 def held_together(records: Sequence[cwru.Record]) -> dict[str, str]:
@@ -81,7 +52,7 @@ def held_together(records: Sequence[cwru.Record]) -> dict[str, str]:
 
 
 def cwru_unknown(
-    folder: Path, *, convert: Convert, seeds: Sequence[int], progress: Progress = _silent
+    folder: Path, *, quantise: Quantise, seeds: Sequence[int], progress: Progress = _silent
 ) -> dict[str, Any]:
     """Measure how far the network's probabilities hold, and what it leaves unknown.
 
@@ -89,7 +60,7 @@ def cwru_unknown(
     ----------
     folder : Path
         The CWRU pack.
-    convert : callable
+    quantise : callable
         From a Keras model and representative inputs to an int8 `.tflite`.
     seeds : sequence of int
         At least one.
@@ -121,7 +92,7 @@ def cwru_unknown(
         for fold in folds:
             train = [r for r in records if r.name in fold.train]
             test = [r for r in records if r.name in fold.test]
-            rows.append({"fold": fold.name, "seed": seed, **_fold(measured, train, test, convert, seed)})
+            rows.append({"fold": fold.name, "seed": seed, **_fold(measured, train, test, quantise, seed)})
             progress(len(rows), len(seeds) * len(folds))
     return {**_means(rows), "folds": rows, "error_share": ERROR_SHARE, "seeds": list(seeds), "note": _NOTE}
 
@@ -146,7 +117,7 @@ def _fold(
     measured: dict[str, NDArray[np.float64]],
     train: Sequence[cwru.Record],
     test: Sequence[cwru.Record],
-    convert: Convert,
+    quantise: Quantise,
     seed: int,
 ) -> dict[str, Any]:
     learned = LinesNetwork(seed).calibrate(*_stacked(measured, train), error_share=ERROR_SHARE)
@@ -154,7 +125,7 @@ def _fold(
     index, answers, named = np.searchsorted(learned.classes, kinds), learned.answer(x), learned.predict(x)
     given = answers != UNKNOWN
     raw = np.asarray(learned.model.predict(learned.inputs(x), verbose=0))
-    network = convert(learned.model, learned.inputs(_stacked(measured, train)[0]))
+    network = quantise(learned.model, learned.inputs(_stacked(measured, train)[0]))
     return {
         "calibration_error_before": expected_calibration_error(raw, index),
         "calibration_error": expected_calibration_error(learned.probabilities(x), index),

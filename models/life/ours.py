@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from features.errors import ParameterError
 from models.life.metrics import Estimates
 from models.life.protocol import CAP, Normaliser, Unit, held_out, targets, truncated
 from models.life.training import descend, seeded
 
-__all__ = ["FEWEST_UNITS", "LifeNetwork", "calibrated", "learn_ours", "running_means"]
+__all__ = ["FEWEST_UNITS", "LifeNetwork", "calibrated", "in_cycles", "learn_ours", "running_means"]
 
 FEWEST_UNITS = 8
 _SPANS = (5, 15, 40, 100)
@@ -100,10 +100,25 @@ class LifeNetwork:
 
     def __call__(self, histories: Sequence[Unit]) -> NDArray[np.float64]:
         """Estimate, 5 % and 95 % quantile at the last rows, in cycles, shape (units, 3)."""
+        return in_cycles(self.model(self.inputs(histories)))
+
+    def inputs(self, histories: Sequence[Unit]) -> NDArray[np.float32]:
+        """Scale what the network sees of the last rows, shape (units, inputs)."""
         last = np.stack([running_means(self.normaliser.apply(unit))[-1] for unit in histories])
-        cycles = CAP * np.asarray(self.model((last - self.centre) / self.spread), dtype=float)
-        cycles[:, 0] = np.clip(cycles[:, 0], 0.0, CAP)
-        return cycles
+        return np.asarray((last - self.centre) / self.spread, dtype=np.float32)
+
+
+def in_cycles(outputs: ArrayLike) -> NDArray[np.float64]:
+    """Turn outputs of the network into cycles, the estimate within 0 to ``CAP``; shape (units, 3) as given.
+
+    Examples
+    --------
+    >>> in_cycles([[1.2, 0.8, 1.0]]).tolist()
+    [[125.0, 100.0, 125.0]]
+    """
+    cycles = CAP * np.asarray(outputs, dtype=float)
+    cycles[:, 0] = np.clip(cycles[:, 0], 0.0, CAP)
+    return cycles
 
 
 def calibrated(estimates: NDArray[np.floating], truths: NDArray[np.floating]) -> float:

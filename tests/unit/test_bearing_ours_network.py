@@ -94,7 +94,7 @@ def test_what_was_not_learned_or_calibrated_is_refused(rng: np.random.Generator)
 def test_the_int8_network_agrees_with_the_float_one(rng: np.random.Generator) -> None:
     pytest.importorskip("ai_edge_litert")
     from edge.convert import to_tflite_int8
-    from models.bearing.unknown import run_int8
+    from models.integer import run_int8
 
     x, labels = _measured(rng)
     learned = LinesNetwork().fit(x, labels)

@@ -22,7 +22,8 @@ def _row(system: str, protocol: str, mean: float, *, leaky: bool, beats: bool | 
         "folds": [{"name": "first", "balanced_accuracy": mean}],
         "seeds": [1, 2],
         "window_samples": 4096,
-        "published": "",
+        "source": "Li et al., 2000" if system == "Li 2000" else "",
+        "published": "99 % on | other data" if system == "Li 2000" else "",
         "beats_forest": beats,
     }
 
@@ -39,11 +40,11 @@ def _write(folder: Path) -> None:
     (folder / FILE).write_text(json.dumps(figures))
 
 
-def test_honest_columns_come_first_and_undefined_cells_say_so(tmp_path: Path) -> None:
+def test_honest_columns_come_first_and_unmeasured_cells_say_so(tmp_path: Path) -> None:
     _write(tmp_path)
     lines = render_cwru(tmp_path).splitlines()
     assert "| system | window | `size`, honest | `random`, leaky |" in lines
-    assert "| ours | 4,096 | 90.0% ± 1.2 | not defined |" in lines
+    assert "| ours | 4,096 | 90.0% ± 1.2 | not measured |" in lines
     assert "- `random` (leaky): dealt." in lines
     assert "| Li 2000 | 40.0% |" in lines
 
@@ -51,6 +52,23 @@ def test_honest_columns_come_first_and_undefined_cells_say_so(tmp_path: Path) ->
 def test_what_does_not_beat_the_forest_is_said_not_to(tmp_path: Path) -> None:
     _write(tmp_path)
     assert "Above the random forest under `size`: ours. Not above it: Li 2000." in render_cwru(tmp_path)
+
+
+def test_published_figures_stand_with_their_paper(tmp_path: Path) -> None:
+    _write(tmp_path)
+    lines = render_cwru(tmp_path).splitlines()
+    assert "| Li 2000 | Li et al., 2000 | 99 % on \\| other data |" in lines
+    assert not any(line.startswith("| ours | ") and "Li et al." in line for line in lines)
+
+
+def test_rows_of_an_earlier_run_are_told_apart(tmp_path: Path) -> None:
+    _write(tmp_path)
+    figures = json.loads((tmp_path / FILE).read_text())
+    figures["rows"][2]["run"] = figures["run"] | {"duration_s": 7.0}
+    (tmp_path / FILE).write_text(json.dumps(figures))
+    lines = render_cwru(tmp_path).splitlines()
+    assert lines[-2] == "- Li 2000: Measured in 7 s on 2 cores of P; numpy 2."
+    assert lines[-1] == "- random forest, ours: Measured in 3 s on 2 cores of P; numpy 2."
 
 
 def test_without_a_file_nothing_is_claimed(tmp_path: Path) -> None:

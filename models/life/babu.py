@@ -46,10 +46,12 @@ def learn_babu(units: Sequence[Unit], *, seed: int, steps: int = _STEPS) -> Call
     Notes
     -----
     Source: G. S. Babu, P. Zhao, X.-L. Li, "Deep convolutional neural network based regression approach for estimation
-    of remaining useful life", DASFAA 2016. Its 27 rows are here the sensors that vary and, where there are several
-    operating conditions, the cycles spent so far in each. Not taken from the paper, so that they may differ from it:
-    hyperbolic tangents after the convolutions, Adam at a rate of 0.002 that falls to 0 over 2,000 batches of 256 rows,
-    deviations from the mean of the operating condition, and the protocol's cap of 125 cycles.
+    of remaining useful life", DASFAA 2016. Its errors are as a public transcript of table III of Ragab and others
+    (arXiv:2007.09868, 2020) quotes them; another public table has 29.10 for FD004. Its 27 rows are here the sensors
+    that vary and, where there are several operating conditions, the cycles spent so far in each. Not taken from the
+    paper, so that they may differ from it: hyperbolic tangents after the convolutions, Adam at a rate of 0.002 that
+    falls to 0 over 2,000 batches of 256 rows, deviations from the mean of the operating condition, and the protocol's
+    cap of 125 cycles.
     """
     normaliser = Normaliser.learn(units)
     rows = np.concatenate([windows(_features(normaliser, unit), _WINDOW) for unit in units])

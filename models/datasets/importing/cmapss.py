@@ -17,7 +17,8 @@ from models.datasets.importing.tables import integer_codes, read_table
 
 __all__ = ["COLUMNS", "plan"]
 
-# Names of the 26 columns: Saxena et al. 2008, table 2.
+# The 21 sensors by their symbols in table 2 of Saxena et al. 2008, in the order of the publisher's files, as public
+# lists of them agree; unit, cycle and settings (altitude, Mach number, throttle) are named here.
 COLUMNS = (
     *("unit", "cycle", "setting_1", "setting_2", "setting_3", "T2", "T24", "T30", "T50", "P2", "P15", "P30", "Nf"),
     *("Nc", "epr", "Ps30", "phi", "NRf", "NRc", "BPR", "farB", "htBleed", "Nf_dmd", "PCNfR_dmd", "W31", "W32"),

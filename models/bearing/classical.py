@@ -27,7 +27,10 @@ Floats = NDArray[np.floating]
 
 _LI = "Li, Chow, Tipsuwan, Hung, IEEE Trans. Ind. Electron. 47, 2000"
 _MALHI = "Malhi, Gao, IEEE Trans. Instrum. Meas. 53, 2004"
-_WIDODO = "Widodo, Yang, Han, Expert Syst. Appl. 32, 2007"
+_WIDODO = "Widodo, Yang, Han, Expert Syst. Appl. 32, 2007 (induction motors)"
+_LI_FIGURE = "not confirmed: the abstract, all that was at hand, gives none; bearings of motors, simulated and measured"
+_MALHI_FIGURE = "not confirmed: the abstract, all that was at hand, gives none; the severity of a defect on a test bed"
+_WIDODO_FIGURE = "not confirmed: the abstract, all that was at hand, gives none; faults of whole induction motors"
 N_SAMPLES = 4096
 SELECTED = 8
 _N_BANDS = 64
@@ -97,7 +100,8 @@ class NetworkOnSelected:
 
     Malhi and Gao, IEEE Trans. Instrum. Meas. 53 (2004) 1517-1525: a principal component analysis of statistical,
     spectral and wavelet features of bearing vibration says which to keep; they feed a feedforward network and a
-    clustering. Substituted: the features of today's contract for theirs, L-BFGS for back-propagation.
+    clustering, which name how severe a defect is; here both name its kind. Substituted: the features of today's
+    contract for theirs, L-BFGS for back-propagation.
     """
 
     def __init__(self, seed: int) -> None:
@@ -161,21 +165,24 @@ def classical() -> tuple[FaultClassifier, ...]:
     Fourier transform, with some of the time domain, and a network of one hidden layer. Substituted: 64 band levels of
     the transform for their few hand-picked lines, L-BFGS for back-propagation.
 
-    Widodo, Yang and Han, Expert Syst. Appl. 32 (2007) 299-312: statistical features, reduced by independent or
-    principal components, then a support vector machine, one class against another. Substituted: the features of the
-    contract for theirs, the vibration of one sensor for several, twelve independent components, the radial basis
-    function with scikit-learn's default width.
+    Widodo, Yang and Han, Expert Syst. Appl. 32 (2007) 299-312: statistical features of vibration and stator current,
+    reduced by independent components (by principal ones for comparison), then a support vector machine of several
+    classes, under several kernels. They name faults of whole induction motors; how many of these are of bearings is
+    not known here. Substituted: the features of the contract for theirs, the vibration of one sensor for both signals,
+    twelve independent components, the radial basis function with scikit-learn's default width, one class against
+    another.
 
     Ridge, random forest and gradient boosting take the features of the contract as they are.
     """
     return (
-        FaultClassifier("Li 2000", N_SAMPLES, spectrum_levels, _li, source=_LI),
+        FaultClassifier("Li 2000", N_SAMPLES, spectrum_levels, _li, source=_LI, published=_LI_FIGURE),
         FaultClassifier(
             "Malhi 2004, network",
             N_SAMPLES,
             baseline_features,
             NetworkOnSelected,
             source=_MALHI,
+            published=_MALHI_FIGURE,
         ),
         FaultClassifier(
             "Malhi 2004, k-means",
@@ -183,8 +190,9 @@ def classical() -> tuple[FaultClassifier, ...]:
             baseline_features,
             KMeansOnSelected,
             source=_MALHI,
+            published=_MALHI_FIGURE,
         ),
-        FaultClassifier("Widodo 2007", N_SAMPLES, baseline_features, _widodo, source=_WIDODO),
+        FaultClassifier("Widodo 2007", N_SAMPLES, baseline_features, _widodo, source=_WIDODO, published=_WIDODO_FIGURE),
         FaultClassifier("ridge", N_SAMPLES, baseline_features, _ridge),
         FaultClassifier("random forest", N_SAMPLES, baseline_features, random_forest),
         FaultClassifier("gradient boosting", N_SAMPLES, baseline_features, _boosting),

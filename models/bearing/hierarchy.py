@@ -16,6 +16,7 @@ from models.bearing.windows import BearingWindows, FaultClassifier
 __all__ = ["AdaptiveNetwork", "TypeThenSeverity", "adapted", "folded", "guo"]
 
 _SOURCE = "Guo, Chen, Shen, Measurement 93, 2016"
+_FIGURE = "not confirmed: the paper was not at hand; CWRU, read in a public extract of a review"
 _SIDE = 32
 _TRAINING = Training(epochs=4, batch=64, rate=0.02)
 _MOMENTUM = 0.9
@@ -193,11 +194,12 @@ def guo() -> FaultClassifier:
     -----
     Guo, Chen and Shen, Measurement 93 (2016) 490-502: the raw signal folded into an image of 32 x 32; one convolutional
     network of the LeNet family names the type of fault, then one of that type its size; the learning rate adapts while
-    they learn. Not taken from the paper: the sizes of layers, which are those of LeNet-5 (LeCun and others, Proc. IEEE
-    86, 1998) with rectified units and maximum pooling, the rule by which the rate adapts (`adapted`), momentum of 0.9,
-    cross-entropy for 4 epochs, one scale for all samples. The size is named as a class, not estimated as a number.
+    they learn. A review speaks of one network for the type and three for sizes, each of three convolutional layers with
+    maximum pooling. Not taken from the paper: the sizes of layers, which are those of LeNet-5 (LeCun and others, Proc.
+    IEEE 86, 1998) with rectified units, the rule by which the rate adapts (`adapted`), momentum of 0.9, cross-entropy
+    for 4 epochs, one scale for all samples. The size is named as a class, not estimated as a number.
     """
-    return FaultClassifier("Guo 2016", _SIDE * _SIDE, folded, _network, source=_SOURCE)
+    return FaultClassifier("Guo 2016", _SIDE * _SIDE, folded, _network, source=_SOURCE, published=_FIGURE)
 
 
 def _network(seed: int) -> Standardised:

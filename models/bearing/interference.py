@@ -25,6 +25,10 @@ __all__ = [
 ]
 
 _ZHANG = "Zhang, Li, Peng, Chen, Zhang, Mech. Syst. Signal Process. 100, 2018"
+_FIGURE = (
+    "not confirmed: the abstract, all that was at hand, gives none; raw vibration under noise, and under another load "
+    "than was learned from"
+)
 N_SAMPLES = 2048
 VOTERS = 3
 # Share of the first kernels' weights that is dropped: drawn anew between these for each batch.
@@ -116,7 +120,8 @@ def kernel_dropout() -> Any:
     Notes
     -----
     Zhang et al., Mech. Syst. Signal Process. 100 (2018) 439-453. Not taken from the paper: that weights are dropped
-    one by one rather than whole taps of all filters at once, and the division.
+    one by one, and the division. A public implementation drops whole taps, of all filters at once, at a rate of one
+    half, and divides likewise.
     """
     import keras
 
@@ -196,7 +201,7 @@ def interference() -> tuple[FaultClassifier, ...]:
     itself, the rate of descent, the normalisation of the hundred neurons, the range of the rate of dropout, batches of
     10, how ties are broken, and what `kernel_dropout` names.
     """
-    return (FaultClassifier("Zhang 2018", N_SAMPLES, standardised, _voting, source=_ZHANG),)
+    return (FaultClassifier("Zhang 2018", N_SAMPLES, standardised, _voting, source=_ZHANG, published=_FIGURE),)
 
 
 def _voting(seed: int) -> VotingNetworks:

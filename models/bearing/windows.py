@@ -63,7 +63,8 @@ class FaultClassifier:
     source : str
         The paper it follows, or an empty text.
     published : str
-        The figure of that paper and what it was measured on; empty where none is known here.
+        The figure of that paper, what it was measured on and where it was read, or "not confirmed" with what is
+        missing; empty only where there is no paper.
     """
 
     name: str

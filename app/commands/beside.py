@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from features.errors import ArtifactError
 
-__all__ = ["Earlier", "read_earlier"]
+__all__ = ["Earlier", "beside_option", "read_earlier"]
 
 Row = dict[str, Any]
 
@@ -64,14 +66,24 @@ class Earlier:
         return sorted([*now["rows"], *kept], key=lambda row: order.index(row["system"]))
 
 
+def beside_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--beside FILE``, which may be repeated, as a tuple of paths."""
+    return click.option(
+        "--beside",
+        multiple=True,
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Earlier figures; rows not measured now, nor in a file named before, are taken from them.",
+    )(function)
+
+
 def read_earlier(
-    path: Path | None, *, command: str, same: tuple[str, ...], keys: tuple[str, ...] = ()
-) -> Earlier | None:
-    """Read what `command` wrote before, ahead of an hour of measuring; None for no path.
+    paths: Sequence[Path], *, command: str, same: tuple[str, ...], keys: tuple[str, ...] = ()
+) -> list[Earlier]:
+    """Read what `command` wrote before, ahead of an hour of measuring.
 
     Parameters
     ----------
-    path : Path or None
+    paths : sequence of Path
     command : str
         For the refusal.
     same : tuple of str
@@ -82,10 +94,12 @@ def read_earlier(
     Raises
     ------
     ArtifactError
-        If the file cannot be read or is not of this command.
+        If a file cannot be read or is not of this command.
     """
-    if path is None:
-        return None
+    return [_read(path, command, same, keys) for path in paths]
+
+
+def _read(path: Path, command: str, same: tuple[str, ...], keys: tuple[str, ...]) -> Earlier:
     try:
         figures = json.loads(path.read_text(encoding="utf-8"))
         return Earlier({key: figures[key] for key in ("rows", "run", *same, *keys)}, same)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from app.commands.beside import read_earlier
+from app.commands.beside import beside_option, read_earlier
 from app.commands.context import data_root, progress_bar, settings_of
 from app.commands.figures import SEED, measured
 
@@ -21,11 +21,7 @@ __all__ = ["evaluate_cwru"]
 @click.option("--system", "named", multiple=True, help="Such as ours, or random forest; again for more.  [all]")
 @click.option("--seeds", "n_seeds", default=3, show_default=True, type=click.IntRange(1), help="How often each learns.")
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes, one thread each.")
-@click.option(
-    "--beside",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Earlier figures; rows of systems that are not measured now are taken from them.",
-)
+@beside_option
 @measured
 def evaluate_cwru(
     ctx: click.Context,
@@ -35,7 +31,7 @@ def evaluate_cwru(
     named: tuple[str, ...],
     n_seeds: int,
     jobs: int,
-    beside: Path | None,
+    beside: tuple[Path, ...],
 ) -> dict[str, Any]:
     """Systems that name bearing faults, published and ours, on CWRU; splits that leak are measured if named."""
     settings_of(ctx)
@@ -44,7 +40,7 @@ def evaluate_cwru(
     from models.bearing.protocols import HONEST
     from models.bearing.systems import systems
 
-    earlier = read_earlier(beside, command="raceway evaluate cwru", same=("contract", "records"), keys=("protocols",))
+    before = read_earlier(beside, command="raceway evaluate cwru", same=("contract", "records"), keys=("protocols",))
     with progress_bar("Comparing", 100) as show, workers(jobs) as executor:
         figures = cwru_comparison(
             data_root() / "cwru",
@@ -54,10 +50,10 @@ def evaluate_cwru(
             executor=executor,
             progress=lambda done, total: show(100 * done // total),
         )
-    if earlier is not None:
-        described = {system.name: {"source": system.source, "published": system.published} for system in systems()}
-        rows = earlier.joined(figures, key=("system", "protocol"), order=list(described))
+    described = {system.name: {"source": system.source, "published": system.published} for system in systems()}
+    for earlier in before:
         # What a system is comes from the registry; only what it reached is kept.
+        rows = earlier.joined(figures, key=("system", "protocol"), order=list(described))
         figures["rows"] = beside_forest([row | described[row["system"]] for row in rows])
         figures["protocols"] = earlier.figures["protocols"] | figures["protocols"]
     return figures

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from app.commands.beside import read_earlier
+from app.commands.beside import beside_option, read_earlier
 from app.commands.context import data_root, progress_bar, settings_of
 from app.commands.cwru import evaluate_cwru
 from app.commands.figures import SEED, measured
@@ -191,11 +191,7 @@ def evaluate_femto(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
     help="How often each system with chance is learned.",
 )
 @click.option("--seed", default=SEED, show_default=True, help="Of the first learning.")
-@click.option(
-    "--beside",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Earlier figures; rows that are not measured now are taken from them.",
-)
+@beside_option
 @measured
 def evaluate_cmapss(
     ctx: click.Context,
@@ -205,7 +201,7 @@ def evaluate_cmapss(
     systems: tuple[str, ...],
     seeds: int,
     seed: int,
-    beside: Path | None,
+    beside: tuple[Path, ...],
 ) -> dict[str, Any]:
     """Remaining life of the C-MAPSS test units by Babu's network, ours with its intervals, and three baselines."""
     settings_of(ctx)
@@ -213,7 +209,7 @@ def evaluate_cmapss(
     from models.datasets.cmapss import NAMES
     from models.life.evaluation import SYSTEMS, beside_trees, evaluate_cmapss
 
-    earlier = read_earlier(beside, command="raceway evaluate cmapss", same=("protocol", "seed"))
+    before = read_earlier(beside, command="raceway evaluate cmapss", same=("protocol", "seed"))
     with progress_bar("Evaluating", 100) as show:
         figures = evaluate_cmapss(
             data_root() / "cmapss",
@@ -223,7 +219,7 @@ def evaluate_cmapss(
             seed=seed,
             progress=lambda done, total: show(100 * done // total),
         )
-    if earlier is not None:
+    for earlier in before:
         rows = earlier.joined(figures, key=("subset", "system"), order=SYSTEMS)
         figures["rows"] = beside_trees(sorted(rows, key=lambda row: row["subset"]))
     return figures

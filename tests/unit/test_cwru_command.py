@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from app.cli import _raceway
 from models.bearing import comparison
+from models.bearing.systems import systems_named
 
 _RUN = {"command": "earlier"}
 
@@ -32,8 +33,9 @@ def measured_now(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "earlier.json"
 
 
-def _compare(beside: Path) -> Any:
-    return CliRunner().invoke(_raceway, ["evaluate", "cwru", "--json", "--beside", str(beside)])
+def _compare(*beside: Path) -> Any:
+    named = [part for path in beside for part in ("--beside", str(path))]
+    return CliRunner().invoke(_raceway, ["evaluate", "cwru", "--json", *named])
 
 
 def test_earlier_rows_are_kept_with_their_run_and_judged_beside_the_new_ones(measured_now: Path) -> None:
@@ -52,6 +54,16 @@ def test_earlier_rows_are_kept_with_their_run_and_judged_beside_the_new_ones(mea
     ]
     assert [row.get("run") for row in rows] == [None, _RUN, _RUN]
     assert [row["beats_forest"] for row in rows] == [True, None, None]
+
+
+def test_what_a_file_named_before_has_is_not_taken_from_a_later_one(measured_now: Path) -> None:
+    later = measured_now.with_name("later.json")
+    measured_now.write_text(json.dumps(_figures(_row("random forest", "size", 0.5)) | {"run": _RUN}))
+    further = [_row("random forest", "size", 0.9), _row("Li 2000", "size", 0.6)]
+    later.write_text(json.dumps(_figures(*further) | {"run": {"command": "later"}}))
+    rows = json.loads(_compare(measured_now, later).stdout)["rows"]
+    assert [(row["system"], row["mean"]) for row in rows] == [("Li 2000", 0.6), ("ridge", 0.7), ("random forest", 0.5)]
+    assert rows[0]["source"] == systems_named(["Li 2000"])[0].source
 
 
 def test_figures_of_another_contract_are_refused(measured_now: Path) -> None:

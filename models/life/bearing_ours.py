@@ -1,0 +1,126 @@
+"""Our remaining life of a bearing: settings chosen and intervals calibrated on bearings left out; refuses too few."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.life.bearing_baselines import LifeEstimator
+from models.life.bearing_conformal import MOMENTS, Predict, left_out, with_intervals
+from models.life.bearing_figures import challenge_scores
+from models.life.bearing_history import INPUTS, BearingHistory, moments
+from models.life.bearing_network import LEVELS, Networks, Recipe, pinball
+
+__all__ = ["GRID", "Setting", "choose_setting", "learn_ours"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is chosen on training bearings.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    level : int
+        Index in ``bearing_network.LEVELS`` of the quantile that is the estimate: too long costs more than too short.
+    """
+
+    recipe: Recipe
+    level: int
+
+
+_BROAD = ("age", "jump", "level")
+# Few, since five bearings choose among them.
+GRID = (
+    Recipe(("age",), 0.5, 2.5),
+    Recipe(_BROAD, 0.5, 1.6),
+    Recipe(_BROAD, 0.5, 2.5),
+    Recipe(_BROAD, 1.0, 2.5),
+    Recipe(INPUTS, 1.0, 2.5),
+)
+_ESTIMATES = range(1, len(LEVELS) - 1)
+
+
+def choose_setting(
+    bearings: Sequence[BearingHistory],
+    *,
+    seed: int,
+    networks: Networks,
+    grid: Sequence[Recipe] = GRID,
+) -> Setting:
+    """Choose the recipe by the pinball loss, then the estimate by the challenge score, on bearings left out.
+
+    Parameters
+    ----------
+    bearings : sequence of BearingHistory
+        Training bearings alone.
+    seed : int
+    networks : Networks
+        Where what is learned is kept.
+    grid : sequence of Recipe
+        To choose from.
+
+    Returns
+    -------
+    Setting
+
+    Raises
+    ------
+    ParameterError
+        If there are too few bearings to leave one out.
+    """
+    folds = [(others, one, moments(one, MOMENTS)) for others, one in left_out(bearings)]
+
+    def unseen(recipe: Recipe) -> list[NDArray[np.float64]]:
+        return [networks.learn(others, recipe=recipe, seed=seed)(one, rows) for others, one, rows in folds]
+
+    truths = [one.rul_s[rows] for _, one, rows in folds]
+    found = {recipe: unseen(recipe) for recipe in grid}
+
+    def loss(of: Recipe) -> float:
+        return float(np.mean([pinball(got, np.log(truth)) for got, truth in zip(found[of], truths, strict=True)]))
+
+    best = min(grid, key=loss)
+
+    def score(level: int) -> float:
+        pairs = zip(found[best], truths, strict=True)
+        return float(np.mean([challenge_scores(np.exp(got[:, level]), truth).mean() for got, truth in pairs]))
+
+    return Setting(best, max(_ESTIMATES, key=score))
+
+
+def learn_ours(
+    bearings: Sequence[BearingHistory], *, seed: int, setting: Setting, networks: Networks | None = None
+) -> LifeEstimator:
+    """Learn the network from all bearings and its intervals from networks that had not seen the bearing judged.
+
+    Parameters
+    ----------
+    bearings : sequence of BearingHistory
+        More than ``bearing_baselines.FEWEST_BEARINGS``, all to the end of their lives.
+    seed : int
+    setting : Setting
+        As `choose_setting` gives it for these bearings.
+    networks : Networks, optional
+        Where what is learned is kept.
+
+    Returns
+    -------
+    callable
+        From a history and rows of it to estimates with 90 % intervals.
+
+    Raises
+    ------
+    ParameterError
+        If there are fewer bearings.
+    """
+    kept = Networks() if networks is None else networks
+
+    def learn(some: Sequence[BearingHistory]) -> Predict:
+        network = kept.learn(some, recipe=setting.recipe, seed=seed)
+        return lambda history, rows: network(history, rows)[:, [setting.level, 0, -1]]
+
+    return with_intervals(learn, bearings)

@@ -35,6 +35,8 @@ class RunToFailure:
     name : str
     accel_g : ndarray of float32, shape (snapshots, 2, samples)
         Horizontal and vertical acceleration in g, 2,560 samples each; the snapshots are no continuous signal.
+    snapshots : ndarray of int, shape (snapshots,)
+        Their numbers in the test, from 1 on.
     age_s, rul_s : ndarray of float64, shape (snapshots,)
         Time since the beginning and to the end of the test in seconds; they add up to the life. The last ``rul_s`` is
         0 where the pack runs to the end.
@@ -43,6 +45,7 @@ class RunToFailure:
 
     name: str
     accel_g: NDArray[np.float32]
+    snapshots: NDArray[np.integer]
     age_s: NDArray[np.float64]
     rul_s: NDArray[np.float64]
     rate_hz: float
@@ -88,6 +91,7 @@ def read_bearing(path: Path) -> RunToFailure:
     return RunToFailure(
         name=path.stem,
         accel_g=np.ascontiguousarray(accel.transpose(0, 2, 1)),
+        snapshots=pack["snapshot"],
         age_s=numbers * period_s,
         rul_s=(int(pack["snapshots_total"]) - numbers) * period_s,
         rate_hz=float(pack["fs"]),

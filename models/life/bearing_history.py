@@ -89,18 +89,22 @@ class BearingHistory:
         return BearingHistory(self.name, self.age_s[:n], self.indicators[:n], self.life_s)
 
 
-def history_of(run: RunToFailure) -> BearingHistory:
+def history_of(run: RunToFailure, features: Floats | None = None) -> BearingHistory:
     """Compute the indicators of a bearing's snapshots.
 
     Parameters
     ----------
     run : RunToFailure
+    features : ndarray, shape (snapshots, 2, features), optional
+        Of the profile ``WATCHED`` where they are there already.
 
     Returns
     -------
     BearingHistory
     """
-    features = extract(run.accel_g, run.rate_hz, profile=WATCHED, unit="g").astype(np.float64)
+    if features is None:
+        features = extract(run.accel_g, run.rate_hz, profile=WATCHED, unit="g")
+    features = features.astype(np.float64)
     levels = features[:, :, [WATCHED.index(name) for name in INDICATORS[:-1]]]
     both = np.log(np.maximum(np.sqrt(np.square(levels).mean(axis=1)), _SILENT))
     kurtosis = np.log(np.maximum(features[:, :, WATCHED.index(INDICATORS[-1])].max(axis=1), 1.0))

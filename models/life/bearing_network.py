@@ -161,7 +161,7 @@ class Networks:
 
     def learn(self, bearings: Sequence[BearingHistory], *, recipe: Recipe, seed: int) -> BearingNetwork:
         """Learn a network, or give the one that was learned from the same bearings in the same way."""
-        key = (frozenset(id(bearing) for bearing in bearings), recipe, seed)
+        key = (frozenset(bearings), recipe, seed)
         if key not in self._learned:
             self._learned[key] = BearingNetwork.learn(bearings, recipe=recipe, seed=seed, steps=self.steps)
         return self._learned[key]

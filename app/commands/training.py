@@ -12,6 +12,7 @@ import click
 from app.commands.beside import beside_option, read_earlier
 from app.commands.context import data_root, progress_bar, settings_of
 from app.commands.cwru import evaluate_cwru
+from app.commands.femto import evaluate_femto
 from app.commands.figures import SEED, measured
 
 __all__ = ["bench", "evaluate", "train"]
@@ -149,23 +150,7 @@ def evaluate_cwru_unknown(ctx: click.Context, /, *, n_seeds: int) -> dict[str, A
         )
 
 
-@evaluate.command("femto")
-@click.option("--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(1), help="Runs, each anew.")
-@measured
-def evaluate_femto(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
-    """Detection over the lives of the FEMTO bearings: false alarms and lead time, one bearing left out at a time."""
-    settings_of(ctx)
-    _quiet_tensorflow()
-    from edge.convert import to_tflite
-    from models.detection import femto_detection
-
-    with progress_bar("Evaluating", 100) as show:
-        return femto_detection(
-            data_root() / "femto",
-            convert=to_tflite,
-            seeds=[SEED + i for i in range(n_seeds)],
-            progress=lambda done, total: show(100 * done // total),
-        )
+evaluate.add_command(evaluate_femto)
 
 
 @evaluate.command("cmapss")

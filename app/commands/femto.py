@@ -1,0 +1,52 @@
+"""The subcommand that measures detection and remaining life on the FEMTO bearings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.commands.context import data_root, progress_bar, settings_of
+from app.commands.figures import SEED, measured
+
+__all__ = ["evaluate_femto"]
+
+
+@click.command("femto")
+@click.option("--seeds", "n_seeds", default=5, show_default=True, type=click.IntRange(1), help="Runs, each anew.")
+@click.option(
+    "--test",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Learn from all six bearings and judge the further ones whose packs (*.npz) lie in this folder.",
+)
+@measured
+def evaluate_femto(ctx: click.Context, /, *, n_seeds: int, test: Path | None) -> dict[str, Any]:
+    """Detection and remaining life of the FEMTO bearings, one left out at a time, or of further ones (--test)."""
+    settings_of(ctx)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from edge.convert import to_tflite
+
+    folder, seeds = data_root() / "femto", [SEED + i for i in range(n_seeds)]
+    if test is not None:
+        from models.life.bearing_challenge import femto_test
+
+        with progress_bar("Judging   ", 100) as show:
+            return femto_test(
+                folder,
+                test,
+                convert=to_tflite,
+                seeds=seeds,
+                progress=lambda done, total: show(100 * done // total),
+            )
+    from models.detection import femto_detection
+    from models.life.bearing_protocol import bearing_lives, femto_life
+
+    bearings = bearing_lives(folder)
+    with progress_bar("Detection ", 100) as show:
+        figures = femto_detection(
+            folder, convert=to_tflite, seeds=seeds, progress=lambda done, total: show(100 * done // total)
+        )
+    with progress_bar("Life      ", 100) as show:
+        return figures | femto_life(bearings, seeds=seeds, progress=lambda done, total: show(100 * done // total))

@@ -99,7 +99,9 @@ def cut_for_challenge(history: BearingHistory, numbers: NDArray[np.integer]) -> 
     RecordingError
         If no snapshot is left.
     """
-    if history.rul_s[-1] > 0.0:
+    # Of a pack that keeps every second snapshot the last may lie before the end without having been cut off.
+    spacing_s = float(np.diff(history.age_s).max()) if len(numbers) > 1 else 0.0
+    if history.rul_s[-1] > 0.0 and history.rul_s[-1] >= spacing_s:
         return Unseen(history, "its pack ends there")
     if history.name in CHALLENGE_CUTS:
         last = CHALLENGE_CUTS[history.name]

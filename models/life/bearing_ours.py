@@ -116,6 +116,14 @@ def learn_ours(
     ------
     ParameterError
         If there are fewer bearings.
+
+    Notes
+    -----
+    What was tried, one seed, each bearing left out, all six in view, mean absolute error and challenge score of the
+    median: age alone 4,173 s and 0.162; age, jump and level with noise of 0.5 3,622 s and 0.186, with the target
+    capped at the mean training life 3,628 s and 0.186, with the life over the age as target 3,903 s and 0.151; all
+    inputs without noise 5,561 s and 0.108, with noise of 1 3,984 s and 0.175. Without stretched lives, by age
+    alone, the raw interval of two bearings held at most a sixth of their moments. ``GRID`` was drawn up from these.
     """
     kept = Networks() if networks is None else networks
 

@@ -47,3 +47,44 @@ def test_a_table_that_lacks_a_figure_is_refused(tmp_path: Path) -> None:
     del (row := dict(_BABU))["score"]
     with pytest.raises(ArtifactError, match=r"cmapss.json cannot be shown .*'score'.* `raceway evaluate cmapss`"):
         render_results(_written(tmp_path, [row]))
+
+
+_LIFE: dict[str, Any] = {
+    "system": "ours",
+    "bearing": "mean",
+    "mae_s": 3234.8,
+    "mae_spread_s": 84.5,
+    "rmse_s": 3778.6,
+    "late_error_percent": 63.1,
+    "score": 0.1864,
+    "score_spread": None,
+    "coverage90": 0.976,
+    "width90_s": 31988.7,
+    "seeds": 5,
+    "lost_to": [],
+}
+
+
+def _with_lives(folder: Path, **more: Any) -> str:
+    run = {"versions": {"numpy": "2"}, "duration_s": 1.0, "cores": 2, "processor": "P"}
+    (folder / "femto.json").write_text(json.dumps({"rows": [], "run": run} | more))
+    return render_results(folder)
+
+
+def test_remaining_lives_of_bearings_are_shown_once_they_are_measured(tmp_path: Path) -> None:
+    heading = "## Remaining life of the FEMTO bearings"
+    assert heading not in render_results(tmp_path)
+    assert heading not in _with_lives(tmp_path)
+    page = _with_lives(tmp_path, life=[_LIFE]).splitlines()
+    assert heading in page
+    assert "| ours | mean | 3,235 | 84 | 3,779 | 63 | 0.186 |  | 98% | 31,989 | 5 |" in page
+
+
+def test_a_life_that_loses_to_a_baseline_is_said_to(tmp_path: Path) -> None:
+    lost = _LIFE | {"bearing": "Bearing3_2", "lost_to": ["trend (error)", "forest (score)"]}
+    page = _with_lives(tmp_path, life=[_LIFE, lost, _LIFE | {"lost_to": ["forest (error)"]}])
+    said = [line for line in page.splitlines() if "`ours` is no better" in line]
+    assert said == [
+        "- On Bearing3_2 `ours` is no better than trend (error), forest (score).",
+        "- In the mean over the bearings `ours` is no better than forest (error).",
+    ]

@@ -68,7 +68,7 @@ def learn_point(engine: Engine, settings: Settings, row: PointRow, *, now_ns: in
 
     try:
         features = healthy_start(engine, row, n=settings.baseline_windows)
-        baseline = learn_baseline(features, convert=to_tflite, seed=_SEED)
+        baseline = learn_baseline(features, convert=to_tflite, seed=_SEED, false_alarm_rate=settings.false_alarm_rate)
         bundle_id = f"baseline-{row.id.replace('/', '-')}-{_stamp(now_ns)}"
         provenance = {"point": row.id, "rate_hz": row.rate_hz, "windows": len(features), "unit": row.unit}
         write_baseline(

@@ -15,6 +15,7 @@ from features.errors import ParameterError
 from features.iso20816 import LIMITS, load_limits
 from features.iso20816 import Limits as ZoneLimits
 from models.alarm import AlarmConfig
+from models.tail import FALSE_ALARM_RATE, LARGEST_RATE
 
 __all__ = ["Settings", "load_settings"]
 
@@ -44,6 +45,9 @@ class Settings(BaseSettings):
     overlap: float = Field(0.5, description="Share of a window that the next one repeats")
     max_held: int = Field(8, ge=0, description="Blocks that wait for a missing one before it is given up")
     baseline_windows: int = Field(120, ge=32, description="Healthy windows a new point learns from")
+    false_alarm_rate: float = Field(
+        FALSE_ALARM_RATE, gt=0.0, le=LARGEST_RATE, description="Share of healthy windows that may pass the threshold"
+    )
     keep_waveforms_h: float = Field(6.0, gt=0.0, description="Hours that waveforms are kept, alarms' ones for ever")
 
     alarm_raise_after: int = Field(3, description="Windows in a row above the threshold that raise an alarm")

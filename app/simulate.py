@@ -20,7 +20,7 @@ from app.wire import ROOT, About, Block, PointId
 from features.bearing import Bearing, bearing_named
 from features.errors import ParameterError
 from features.velocity import STANDARD_GRAVITY
-from models.plant import Condition, Machine, MachineSignal, Mode
+from models.plant import Condition, Machine, MachineSignal, Mode, wandering
 
 __all__ = ["Episode", "SimulatedPoint", "Watched", "demo_plant", "run_simulation"]
 
@@ -79,14 +79,12 @@ class SimulatedPoint:
 
     def condition(self, clock_s: float, age_s: float | None) -> Condition:
         """Speed, load and fault at a time; `age_s` is None until the point is watched."""
-        speed = self.machine.shaft_hz * (1.0 + 0.02 * np.sin(2.0 * np.pi * clock_s / 20.0))
-        load = 0.8 + 0.15 * np.sin(2.0 * np.pi * clock_s / 13.0)
         if age_s is not None:
             for episode in self.episodes:
                 severity = episode.severity(age_s % self.cycle_s)
                 if severity > 0.0:
-                    return Condition(speed, load=load, fault=episode.fault, severity=severity)
-        return Condition(speed, load=load)
+                    return wandering(self.machine, clock_s, fault=episode.fault, severity=severity)
+        return wandering(self.machine, clock_s)
 
     def burst(self, *, start_ns: int, rate_hz: float, n: int, age_s: float | None) -> Block:
         """Make the next burst as the sensor would send it."""

@@ -16,14 +16,13 @@ from features.errors import ParameterError
 from models.bundle import Manifest, write_bundle
 from models.scaler import Scaler
 from models.serving import reconstruction_error
+from models.tail import FALSE_ALARM_RATE, LARGEST_RATE, Tail
 
 __all__ = ["FEWEST_WINDOWS", "Baseline", "learn_baseline", "write_baseline"]
 
 FEWEST_WINDOWS = 32
 _HIDDEN, _CODE = 24, 6
 _EPOCHS, _BATCH, _RATE = 300, 32, 3e-3
-# The threshold stands this far above the largest error that windows held out of the training showed.
-_MARGIN = 2.0
 _FOLDS = 4
 _STRETCH = 8
 
@@ -37,22 +36,35 @@ class Baseline:
     network : bytes
         The `.tflite` autoencoder over scaled features.
     scaler : Scaler
-    threshold : float
-        Score above which a window is abnormal, in healthy standard deviations.
+    false_alarm_rate : float
+        Share of healthy windows that the threshold is to let pass it.
     held_out : ndarray of float64
         Errors of the windows that were not trained on, in time order.
+    tail : Tail
+        Of these errors.
     model : keras.Model
     """
 
     network: bytes
     scaler: Scaler
-    threshold: float
+    false_alarm_rate: float
     held_out: NDArray[np.float64]
+    tail: Tail
     model: Any
+
+    @property
+    def threshold(self) -> float:
+        """Score above which a window is abnormal, in healthy standard deviations."""
+        return self.tail.level(self.false_alarm_rate)
 
 
 def learn_baseline(
-    features: NDArray[np.floating], *, convert: Callable[[Any], bytes], seed: int, epochs: int = _EPOCHS
+    features: NDArray[np.floating],
+    *,
+    convert: Callable[[Any], bytes],
+    seed: int,
+    false_alarm_rate: float = FALSE_ALARM_RATE,
+    epochs: int = _EPOCHS,
 ) -> Baseline:
     """Learn an autoencoder and its threshold from a healthy start.
 
@@ -63,6 +75,8 @@ def learn_baseline(
     convert : callable
         From a Keras model to `.tflite` bytes.
     seed : int
+    false_alarm_rate : float
+        Share of healthy windows that may pass the threshold, above 0 and at most 0.2.
     epochs : int
         Passes over the training windows.
 
@@ -73,14 +87,20 @@ def learn_baseline(
     Raises
     ------
     ParameterError
-        If there are fewer than ``FEWEST_WINDOWS`` windows, or a value is not finite.
+        If there are fewer than ``FEWEST_WINDOWS`` windows, a value is not finite, the windows are all alike, or the
+        rate is no such share.
 
     Notes
     -----
     The windows are cut into short stretches of time, dealt in turn to four folds, so that each sees every speed and
     load of the healthy start. Each fold is scored by a network and scaler learned on the other three; the threshold is
-    twice the largest such error. The final network learns from all windows.
+    the level that the tail of these errors passes at the stated rate (`models.tail`). The final network learns from all
+    windows.
     """
+    if not 0.0 < false_alarm_rate <= LARGEST_RATE:
+        raise ParameterError(
+            f"a false-alarm rate of {false_alarm_rate:g} was given; above 0, at most {LARGEST_RATE:g} is wanted"
+        )
     if features.ndim != 2 or len(features) < FEWEST_WINDOWS:
         raise ParameterError(f"a baseline was given {len(features)} windows; at least {FEWEST_WINDOWS} are wanted")
     network = _network(features.shape[1])
@@ -92,11 +112,11 @@ def learn_baseline(
         scaled = scaler.apply(features)
         network.learn(scaled, np.flatnonzero(~part), seed=seed + 1 + fold, epochs=epochs)
         held_out[part] = network.errors(scaled[part])
+    tail = Tail.learn(held_out)
     scaler = Scaler.learn(features)
     network.learn(scaler.apply(features), np.arange(len(features)), seed=seed, epochs=epochs)
-    threshold = _MARGIN * float(held_out.max())
     model = network.copy()
-    return Baseline(convert(model), scaler, threshold, held_out, model)
+    return Baseline(convert(model), scaler, false_alarm_rate, held_out, tail, model)
 
 
 class _Network:
@@ -181,14 +201,20 @@ def write_baseline(
     bundles: Path, baseline: Baseline, *, bundle_id: str, contract: str, seed: int, provenance: dict[str, Any]
 ) -> Path:
     """Write a baseline as a bundle and return its folder."""
-    held_out = baseline.held_out
+    held_out, tail = baseline.held_out, baseline.tail
     manifest = Manifest(
         id=bundle_id,
         role="baseline",
         contract=contract,
         seed=seed,
         thresholds={"score": baseline.threshold},
-        metrics={"held_out_max": float(held_out.max()), "held_out_median": float(np.median(held_out))},
+        metrics={
+            "held_out_max": float(held_out.max()),
+            "held_out_median": float(np.median(held_out)),
+            "false_alarm_rate": baseline.false_alarm_rate,
+            "tail_shape": tail.shape,
+            "tail_scale": tail.scale,
+        },
         provenance=provenance,
         split={"held_out": f"stretches of {_STRETCH} windows dealt to {_FOLDS} folds"},
     )

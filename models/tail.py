@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from features.errors import ParameterError
 
-__all__ = ["FEWEST_SCORES", "Tail", "pareto_by_moments"]
+__all__ = ["FALSE_ALARM_RATE", "FEWEST_SCORES", "LARGEST_RATE", "Tail", "pareto_by_moments"]
 
 FEWEST_SCORES = 30
+# The largest power of ten at which the service's hysteresis raised no false alarm on simulated machines and on FEMTO.
+FALSE_ALARM_RATE = 1e-3
 # The highest fifth of the scores is taken as the tail; of 30 scores these are 6.
-_TAIL_SHARE = 0.2
+LARGEST_RATE = 0.2
 # A bounded tail is never believed: the largest score of a short healthy start is no bound. Beyond a half, moments fail.
 _SHAPES = (0.0, 0.5)
 
@@ -30,7 +32,7 @@ def pareto_by_moments(excesses: NDArray[np.floating]) -> tuple[float, float]:
     Parameters
     ----------
     excesses : ndarray, shape (n,)
-        At least two, none below 0, not all 0.
+        At least two, none below 0, not all alike.
 
     Returns
     -------
@@ -45,8 +47,8 @@ def pareto_by_moments(excesses: NDArray[np.floating]) -> tuple[float, float]:
     """
     ordered = np.sort(np.asarray(excesses, dtype=np.float64))
     n = ordered.size
-    if n < 2 or ordered[0] < 0.0 or not ordered[-1] > 0.0:
-        raise ParameterError(f"{n} excesses were given; two or more from 0 on, one above it, are wanted")
+    if n < 2 or ordered[0] < 0.0 or not ordered[-1] > ordered[0]:
+        raise ParameterError(f"{n} excesses were given; two or more from 0 on, not all alike, are wanted")
     above = (n - 1 - np.arange(n)) / (n - 1)
     mean, weighted = float(ordered.mean()), float((above * ordered).mean())
     ratio = mean / (mean - 2.0 * weighted)
@@ -89,18 +91,13 @@ class Tail:
         ordered = np.sort(np.asarray(scores, dtype=np.float64))
         if ordered.ndim != 1 or ordered.size < FEWEST_SCORES or not np.isfinite(ordered).all():
             raise ParameterError(f"{ordered.size} scores were given; {FEWEST_SCORES} finite ones or more are wanted")
-        count = math.ceil(_TAIL_SHARE * ordered.size)
+        count = math.ceil(LARGEST_RATE * ordered.size)
         start = float(ordered[-count - 1])
         if not ordered[-1] > start:
             raise ParameterError(
                 f"the highest fifth of {ordered.size} scores is {start:g} throughout; scores must vary"
             )
-        shape, scale = pareto_by_moments(ordered[-count:] - start)
-        if not _SHAPES[0] <= shape <= _SHAPES[1]:
-            shape = min(max(shape, _SHAPES[0]), _SHAPES[1])
-            # The mean of the excesses is kept.
-            scale = (1.0 - shape) * float(np.mean(ordered[-count:] - start))
-        return cls(start, count / ordered.size, shape, scale)
+        return cls(start, count / ordered.size, *_believable(ordered[-count:] - start))
 
     def level(self, rate: float) -> float:
         """Score that a healthy window passes with this probability.
@@ -134,3 +131,14 @@ class Tail:
         if self.shape == 0.0:
             return self.share * math.exp(-beyond)
         return float(self.share * (1.0 + self.shape * beyond) ** (-1.0 / self.shape))
+
+
+def _believable(excesses: NDArray[np.float64]) -> tuple[float, float]:
+    """Shape within what is believed, and scale; the mean of the excesses is kept."""
+    # Medians over time repeat each other: all excesses may be alike, and what is alike has no tail that is known.
+    alike = excesses[0] == excesses[-1]
+    shape, scale = (_SHAPES[0], math.nan) if alike else pareto_by_moments(excesses)
+    if alike or not _SHAPES[0] <= shape <= _SHAPES[1]:
+        shape = min(max(shape, _SHAPES[0]), _SHAPES[1])
+        scale = (1.0 - shape) * float(np.mean(excesses))
+    return shape, scale

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,13 @@ __all__ = ["bench", "evaluate", "train"]
 
 def _quiet_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _percent(show: Callable[[int], None]) -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:
+        show(100 * done // total)
+
+    return progress
 
 
 @click.group()
@@ -151,6 +159,36 @@ def evaluate_cwru_unknown(ctx: click.Context, /, *, n_seeds: int) -> dict[str, A
 
 
 evaluate.add_command(evaluate_femto)
+
+
+@evaluate.command("false-alarms")
+@click.option("--machines", default=20, show_default=True, type=click.IntRange(1), help="Simulated machines.")
+@click.option("--windows", default=20_000, show_default=True, type=click.IntRange(1), help="Healthy windows of each.")
+@click.option("--seed", default=SEED, show_default=True)
+@measured
+def evaluate_false_alarms(ctx: click.Context, /, *, machines: int, windows: int, seed: int) -> dict[str, Any]:
+    """Healthy windows above thresholds that stand for a stated rate, simulated and on rigs at a load not learned."""
+    settings_of(ctx)
+    _quiet_tensorflow()
+    from edge.convert import to_tflite
+    from models.false_alarms import simulated_false_alarms
+    from models.left_out import cwru_left_out, gearbox_left_out
+
+    with progress_bar("Simulating", machines) as show:
+        figures = simulated_false_alarms(
+            convert=to_tflite, seed=seed, machines=machines, windows=windows, progress=lambda done, _: show(done)
+        )
+    rigs = (("gearbox_spectraquest", gearbox_left_out), ("cwru", cwru_left_out))
+    figures["left_out"] = []
+    for folder, left_out in rigs:
+        with progress_bar(f"Leaving out, {folder}", 100) as show:
+            figures["left_out"] += left_out(
+                data_root() / folder,
+                convert=to_tflite,
+                seed=seed,
+                progress=_percent(show),
+            )
+    return figures
 
 
 @evaluate.command("cmapss")

@@ -1,6 +1,6 @@
 """A simulated machine with growing faults, from the physics of shafts, gears and rolling bearings."""
 
-from models.plant.machine import FAULTS, Condition, Machine, Mode, random_bearing, random_machine
+from models.plant.machine import FAULTS, Condition, Machine, Mode, random_bearing, random_machine, wandering
 from models.plant.signal import MachineSignal
 from models.plant.synthesis import KINDS, LabelledWindows, labelled_windows
 
@@ -15,4 +15,5 @@ __all__ = [
     "labelled_windows",
     "random_bearing",
     "random_machine",
+    "wandering",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 from features.bearing import Bearing
 from features.errors import ParameterError
 
-__all__ = ["FAULTS", "Condition", "Machine", "Mode", "random_bearing", "random_machine"]
+__all__ = ["FAULTS", "Condition", "Machine", "Mode", "random_bearing", "random_machine", "wandering"]
 
 FAULTS = ("none", "unbalance", "misalignment", "inner", "outer", "ball", "gear")
 
@@ -98,6 +98,21 @@ class Machine:
     roughness: float = 0.2
     rotating_load: float = 0.2
     looseness: float = 0.0
+
+
+def wandering(machine: Machine, clock_s: float, *, fault: str = "none", severity: float = 0.0) -> Condition:
+    """Condition at a time of a machine whose speed and load wander: 2 % over 20 s and 15 % over 13 s.
+
+    Examples
+    --------
+    >>> from models.plant import random_machine
+    >>> machine = random_machine(np.random.default_rng(1))
+    >>> round(wandering(machine, 5.0).shaft_hz / machine.shaft_hz, 3), round(wandering(machine, 3.25).load, 3)
+    (1.02, 0.95)
+    """
+    shaft_hz = machine.shaft_hz * (1.0 + 0.02 * np.sin(2.0 * np.pi * clock_s / 20.0))
+    load = 0.8 + 0.15 * np.sin(2.0 * np.pi * clock_s / 13.0)
+    return Condition(shaft_hz, load=load, fault=fault, severity=severity)
 
 
 def random_bearing(rng: np.random.Generator) -> Bearing:

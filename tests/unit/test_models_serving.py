@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from edge.convert import to_tflite
 from features.errors import ArtifactError, ContractError, ParameterError
@@ -52,7 +53,30 @@ def test_litert_gives_what_keras_gives(baseline: Baseline, diagnosis: tuple[Diag
 def test_learning_repeats_under_a_seed_and_tells_health_from_change(baseline: Baseline) -> None:
     again = learn_baseline(_features(), convert=to_tflite, seed=1, epochs=60)
     assert again.threshold == pytest.approx(baseline.threshold, rel=1e-4)
-    assert baseline.threshold == pytest.approx(2.0 * baseline.held_out.max())
+
+    # Of 64 errors the 13 highest are the tail, which is bounded here and so taken as exponential.
+    ordered = np.sort(baseline.held_out)
+    excesses = ordered[-13:] - ordered[-14]
+    assert baseline.tail.shape == 0.0
+    level = ordered[-14] + scipy.stats.expon.isf(1e-3 * 64 / 13, scale=excesses.mean())
+    assert baseline.threshold == pytest.approx(level)
+
+
+def test_the_bundle_says_what_the_threshold_stands_for(baseline: Baseline, folder: Path) -> None:
+    manifest = load_bundle(folder).manifest
+    assert manifest.thresholds["score"] == baseline.threshold
+    assert manifest.metrics["false_alarm_rate"] == 1e-3
+    tail = (manifest.metrics["tail_shape"], manifest.metrics["tail_scale"])
+    assert tail == (baseline.tail.shape, baseline.tail.scale)
+
+
+def test_a_lower_rate_means_a_higher_threshold_and_an_absurd_one_is_refused(baseline: Baseline) -> None:
+    stricter = learn_baseline(_features(), convert=to_tflite, seed=1, epochs=60, false_alarm_rate=1e-5)
+    assert stricter.threshold == pytest.approx(baseline.tail.level(1e-5), rel=1e-4)
+    assert stricter.threshold > baseline.threshold
+    for rate in (0.0, 0.3):
+        with pytest.raises(ParameterError, match=r"rate of \S+ was given; above 0, at most 0\.2"):
+            learn_baseline(_features(), convert=to_tflite, seed=1, false_alarm_rate=rate)
 
 
 def test_scoring_does_not_learn(folder: Path) -> None:

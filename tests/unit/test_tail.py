@@ -63,6 +63,13 @@ def test_rates_and_levels_outside_the_tail_are_refused() -> None:
         tail.rate(0.5)
 
 
-def test_excesses_that_do_not_vary_are_refused() -> None:
-    with pytest.raises(ParameterError, match="2 excesses were given"):
-        pareto_by_moments(np.zeros(2))
+@pytest.mark.parametrize("excesses", [np.zeros(2), np.full(5, 0.3)])
+def test_excesses_that_do_not_vary_are_refused(excesses: np.ndarray) -> None:
+    with pytest.raises(ParameterError, match=f"{excesses.size} excesses were given.*not all alike"):
+        pareto_by_moments(excesses)
+
+
+def test_a_tail_of_excesses_that_are_alike_is_exponential() -> None:
+    """Medians over time repeat each other; the excesses of one value divided zero by zero."""
+    tail = Tail.learn(np.repeat([1.0, 1.5], [32, 8]))
+    assert (tail.start, tail.share, tail.shape, tail.scale) == (1.0, 0.2, 0.0, 0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,8 +111,8 @@ def wandering(machine: Machine, clock_s: float, *, fault: str = "none", severity
     >>> round(wandering(machine, 5.0).shaft_hz / machine.shaft_hz, 3), round(wandering(machine, 3.25).load, 3)
     (1.02, 0.95)
     """
-    shaft_hz = machine.shaft_hz * (1.0 + 0.02 * np.sin(2.0 * np.pi * clock_s / 20.0))
-    load = 0.8 + 0.15 * np.sin(2.0 * np.pi * clock_s / 13.0)
+    shaft_hz = machine.shaft_hz * (1.0 + 0.02 * math.sin(2.0 * math.pi * clock_s / 20.0))
+    load = 0.8 + 0.15 * math.sin(2.0 * math.pi * clock_s / 13.0)
     return Condition(shaft_hz, load=load, fault=fault, severity=severity)
 
 

@@ -23,6 +23,7 @@ from app.wire import About
 from features.bearing import bearing_named
 from features.contract import WATCHED
 from features.extraction import extract
+from models.bundle import load_bundle
 
 
 @pytest.fixture
@@ -194,7 +195,10 @@ def test_a_point_learns_is_watched_and_raises_its_alarm(
 ) -> None:
     _take(pipeline, arrivals(0, 50), now_ns=NOW_NS)
     (waiting,) = waiting_points(engine)
-    assert learn_point(engine, settings, waiting, now_ns=NOW_NS).state == "watching"
+    stricter = settings.model_copy(update={"false_alarm_rate": 1e-4})
+    learned = learn_point(engine, stricter, waiting, now_ns=NOW_NS)
+    assert learned.state == "watching"
+    assert load_bundle(settings.bundles / str(learned.bundle)).manifest.metrics["false_alarm_rate"] == 1e-4
 
     calm = _take(pipeline, arrivals(50, 10), now_ns=NOW_NS)
     health = json.loads(calm.publications[0].payload)

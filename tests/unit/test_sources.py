@@ -176,6 +176,8 @@ def test_a_table_of_ones_own_lies_over_the_built_in_zones(settings: Settings) ->
         ({"overlap": 1.5}, "overlap of 1.5"),
         ({"broker_url": "http://x"}, "is no mqtt://"),
         ({"alarm_clear_ratio": 2.0}, "cannot be met"),
+        ({"false_alarm_rate": 0.0}, "false_alarm_rate: .*greater than 0"),
+        ({"false_alarm_rate": 0.3}, r"false_alarm_rate: .*less than or equal to 0\.2"),
         ({"min_rate_hz": 10.0, "max_rate_hz": 5.0}, "above max_rate_hz"),
         ({"broker_cert": Path("x")}, "belong together"),
         ({"iso_limits": Path("missing.toml")}, "limits cannot be read from missing.toml"),

@@ -18,7 +18,16 @@ from models.bearing.convolutional import chen_network, statistics_image
 from models.bearing.deep_belief import FusedBelief
 from models.datasets.gearbox import LOADS, STATES, gearbox_record
 
-__all__ = ["N_SAMPLES", "RATE_FREE", "SYSTEMS", "GearSystem", "gearbox_states", "rate_free_features"]
+__all__ = [
+    "N_SAMPLES",
+    "PROTOCOLS",
+    "RATE_FREE",
+    "SYSTEMS",
+    "GearSystem",
+    "gear_windows",
+    "gearbox_states",
+    "rate_free_features",
+]
 
 N_SAMPLES, _HOP = 4096, 2048
 # Millimetres a second and micrometres need seconds; everything else is read in cycles per sample.
@@ -39,10 +48,13 @@ class GearSystem:
         From windows of all sensors, shape (windows, sensors, n), to measurements (windows, ...); knows no rate.
     learner : callable
         From a seed to what has ``fit(x, labels)`` and ``predict(x)``.
+    source : str
+        The paper it follows, or an empty text.
     """
 
     front: Front
     learner: Callable[[int], Any]
+    source: str = ""
 
 
 def rate_free_features(samples: NDArray[np.float32], *, level_free: bool) -> NDArray[np.float32]:
@@ -60,11 +72,14 @@ def rate_free_features(samples: NDArray[np.float32], *, level_free: bool) -> NDA
     ndarray of float32, shape (windows, sensors * features)
         Features of ``RATE_FREE``, sensor after sensor; frequencies in cycles per sample.
     """
-    return _features(_windows(samples, level_free=level_free))
+    return _features(gear_windows(samples, level_free=level_free))
 
 
-def _windows(samples: NDArray[np.float32], *, level_free: bool) -> NDArray[np.float32]:
-    """Windows of all sensors without their mean, shape (windows, sensors, n)."""
+def gear_windows(samples: NDArray[np.float32], *, level_free: bool) -> NDArray[np.float32]:
+    """Cut the samples of all sensors (sensors, n) into windows without their mean, shape (windows, sensors, 4096).
+
+    With `level_free`, each window of each sensor is over its deviation.
+    """
     windows = np.stack([cut(sensor, n=N_SAMPLES, hop=_HOP) for sensor in samples], axis=1)
     windows = windows - windows.mean(axis=-1, keepdims=True)
     if level_free:
@@ -114,9 +129,9 @@ SYSTEMS = {
     "gradient boosting": GearSystem(_features, _boosting),
     "network": GearSystem(_features, _network),
     # Shock Vib. 2015, 390134: a paper on gearboxes; each sensor is a plane of its image.
-    "Chen 2015": GearSystem(statistics_image, chen_network),
+    "Chen 2015": GearSystem(statistics_image, chen_network, source="Chen, Li, Sanchez, Shock Vib. 2015, 390134"),
     # Chen and Li (2017) on the features of all four sensors, as they mean it.
-    "Chen 2017": GearSystem(_features, FusedBelief),
+    "Chen 2017": GearSystem(_features, FusedBelief, source="Chen, Li, IEEE Trans. Instrum. Meas. 66, 2017"),
 }
 
 
@@ -157,10 +172,10 @@ def gearbox_states(
     if unknown := [name for name in systems if name not in SYSTEMS]:
         raise ParameterError(f"systems {', '.join(unknown)} were asked for; known are {', '.join(SYSTEMS)}")
     rows = []
-    total, done = 2 * len(_PROTOCOLS) * len(systems), 0
+    total, done = 2 * len(PROTOCOLS) * len(systems), 0
     for inputs, level_free in (("levels and shapes", False), ("shapes", True)):
         measured = _measured(folder, {SYSTEMS[name].front for name in systems}, level_free=level_free)
-        for protocol, folds in _PROTOCOLS.items():
+        for protocol, folds in PROTOCOLS.items():
             for name in systems:
                 known = measured[SYSTEMS[name].front]
                 accuracy = [[_accuracy(known, name, tested, seed) for tested in folds] for seed in seeds]
@@ -176,7 +191,7 @@ def gearbox_states(
     }
 
 
-_PROTOCOLS: dict[str, tuple[tuple[int, ...], ...]] = {
+PROTOCOLS: dict[str, tuple[tuple[int, ...], ...]] = {
     "one load out": tuple((load,) for load in LOADS),
     "light to heavy": (LOADS[5:],),
     "heavy to light": (LOADS[:5],),
@@ -189,7 +204,7 @@ def _measured(folder: Path, fronts: set[Front], *, level_free: bool) -> dict[Fro
     for state in STATES:
         for load in LOADS:
             samples = gearbox_record(folder, state=state, load_percent=load).samples
-            windows = _windows(samples, level_free=level_free)
+            windows = gear_windows(samples, level_free=level_free)
             for front, measured in found.items():
                 measured[state, load] = front(windows)
     return found

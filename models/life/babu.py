@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from models.life.metrics import Estimates
 from models.life.protocol import CAP, Normaliser, Unit, targets, windows
 from models.life.training import descend, seeded, squared_error
 
-__all__ = ["PUBLISHED_RMSE", "learn_babu"]
+__all__ = ["PUBLISHED_RMSE", "BabuNetwork", "learn_babu"]
 
 PUBLISHED_RMSE = {"FD001": 18.45, "FD002": 30.29, "FD003": 19.82, "FD004": 29.16}
 _WINDOW = 15
@@ -20,7 +21,30 @@ _STEPS, _RATE = 2000, 2e-3
 _HISTORY_SCALE = 100.0
 
 
-def learn_babu(units: Sequence[Unit], *, seed: int, steps: int = _STEPS) -> Callable[[Sequence[Unit]], Estimates]:
+@dataclass(frozen=True, eq=False)
+class BabuNetwork:
+    """A learned network with all it needs to read a history.
+
+    Attributes
+    ----------
+    normaliser : Normaliser
+    model : keras.Model
+        From windows of 15 cycles to remaining life in units of ``CAP``.
+    """
+
+    normaliser: Normaliser
+    model: Any
+
+    def inputs(self, histories: Sequence[Unit]) -> NDArray[np.float32]:
+        """What the network sees of the last rows, shape (units, 15, features)."""
+        return np.stack([windows(_features(self.normaliser, u)[-_WINDOW:], _WINDOW)[-1] for u in histories])
+
+    def __call__(self, histories: Sequence[Unit]) -> Estimates:
+        """Estimate at the last rows, without intervals."""
+        return Estimates(np.clip(CAP * np.asarray(self.model(self.inputs(histories)))[:, 0], 0.0, CAP))
+
+
+def learn_babu(units: Sequence[Unit], *, seed: int, steps: int = _STEPS) -> BabuNetwork:
     """Learn the network from run-to-failure histories.
 
     Convolution of 8 filters over all features and 4 cycles, average pooling by 2, convolution of 14 filters over 3
@@ -35,7 +59,7 @@ def learn_babu(units: Sequence[Unit], *, seed: int, steps: int = _STEPS) -> Call
 
     Returns
     -------
-    callable
+    BabuNetwork
         From histories to estimates at their last rows, without intervals.
 
     Raises
@@ -58,12 +82,7 @@ def learn_babu(units: Sequence[Unit], *, seed: int, steps: int = _STEPS) -> Call
     model = _network(rows.shape[2], seed)
     wanted = np.concatenate([targets(unit) for unit in units]).astype(np.float32) / np.float32(CAP)
     descend(model, rows, wanted, loss=squared_error, steps=steps, rate=_RATE, seed=seed)
-
-    def estimate(histories: Sequence[Unit]) -> Estimates:
-        last = np.stack([windows(_features(normaliser, unit)[-_WINDOW:], _WINDOW)[-1] for unit in histories])
-        return Estimates(np.clip(CAP * np.asarray(model(last))[:, 0], 0.0, CAP))
-
-    return estimate
+    return BabuNetwork(normaliser, model)
 
 
 def _features(normaliser: Normaliser, unit: Unit) -> NDArray[np.float32]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from models.life.metrics import Estimates
 from models.life.ours import running_means
 from models.life.protocol import CAP, Normaliser, Unit, targets, windows
 
-__all__ = ["BASELINES", "ON_OUR_MEANS", "learn_baseline", "statistics"]
+__all__ = ["BASELINES", "ON_OUR_MEANS", "StatisticsRegressor", "learn_baseline", "statistics"]
 
 ON_OUR_MEANS = "boosting on our means"
 BASELINES = ("ridge", "forest", "boosting", ON_OUR_MEANS)
@@ -52,9 +53,35 @@ def statistics(values: NDArray[np.floating], *, length: int) -> NDArray[np.float
     return np.concatenate([cut[:, -1], cut.mean(axis=1), slope], axis=1)
 
 
-def learn_baseline(
-    name: str, units: Sequence[Unit], *, seed: int, length: int = _WINDOW
-) -> Callable[[Sequence[Unit]], Estimates]:
+@dataclass(frozen=True, eq=False)
+class StatisticsRegressor:
+    """A learned regressor with all it needs to read a history.
+
+    Attributes
+    ----------
+    normaliser : Normaliser
+    regressor : object
+        With ``predict``, from what it sees of a row to remaining cycles.
+    length : int or None
+        Rows of a window of `statistics`; None for one that sees `models.life.ours.running_means`.
+    """
+
+    normaliser: Normaliser
+    regressor: Any
+    length: int | None
+
+    def seen(self, unit: Unit) -> NDArray[np.floating]:
+        """What it sees of each row, shape (cycles, inputs)."""
+        values = self.normaliser.apply(unit)
+        return running_means(values) if self.length is None else statistics(values, length=self.length)
+
+    def __call__(self, histories: Sequence[Unit]) -> Estimates:
+        """Estimate at the last rows, without intervals."""
+        last = np.stack([self.seen(unit)[-1] for unit in histories])
+        return Estimates(np.clip(self.regressor.predict(last), 0.0, CAP))
+
+
+def learn_baseline(name: str, units: Sequence[Unit], *, seed: int, length: int = _WINDOW) -> StatisticsRegressor:
     """Learn one of ``BASELINES`` from run-to-failure histories.
 
     ``ON_OUR_MEANS`` sees what `models.life.ours` sees, so that inputs and network are told apart; the others see
@@ -71,7 +98,7 @@ def learn_baseline(
 
     Returns
     -------
-    callable
+    StatisticsRegressor
         From histories to estimates at their last rows, without intervals.
 
     Raises
@@ -80,20 +107,10 @@ def learn_baseline(
         If the name is unknown or there are no units.
     """
     regressor = _regressor(name, seed)
-    normaliser = Normaliser.learn(units)
-
-    def seen(unit: Unit) -> NDArray[np.floating]:
-        values = normaliser.apply(unit)
-        return running_means(values) if name == ON_OUR_MEANS else statistics(values, length=length)
-
-    rows = np.concatenate([seen(unit) for unit in units])
+    learned = StatisticsRegressor(Normaliser.learn(units), regressor, None if name == ON_OUR_MEANS else length)
+    rows = np.concatenate([learned.seen(unit) for unit in units])
     regressor.fit(rows, np.concatenate([targets(unit) for unit in units]))
-
-    def estimate(histories: Sequence[Unit]) -> Estimates:
-        last = np.stack([seen(unit)[-1] for unit in histories])
-        return Estimates(np.clip(regressor.predict(last), 0.0, CAP))
-
-    return estimate
+    return learned
 
 
 def _regressor(name: str, seed: int) -> Any:

@@ -16,7 +16,7 @@ from models.life.metrics import Estimates, judge
 from models.life.ours import learn_ours
 from models.life.protocol import CAP, Unit, cut_short, run_to_failure
 
-__all__ = ["SYSTEMS", "beside_trees", "evaluate_cmapss", "measure"]
+__all__ = ["SYSTEMS", "beside_trees", "evaluate_cmapss", "learn", "measure"]
 
 SYSTEMS = (*BASELINES, "babu", "ours")
 _NETWORKS = ("babu", "ours")
@@ -119,7 +119,7 @@ def measure(
     """
     runs = []
     for done, seed in enumerate(seeds, start=1):
-        runs.append(judge(_learn(system, learning, seed)(judged), [float(unit.left) for unit in judged]))
+        runs.append(judge(learn(system, learning, seed=seed)(judged), [float(unit.left) for unit in judged]))
         progress(done)
     figures: dict[str, Any] = {
         key: None if runs[0][key] is None else float(np.mean([run[key] for run in runs])) for key in runs[0]
@@ -150,7 +150,26 @@ def beside_trees(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row | {"beats_trees": beats(row)} for row in rows]
 
 
-def _learn(system: str, units: Sequence[Unit], seed: int) -> Learned:
+def learn(system: str, units: Sequence[Unit], *, seed: int) -> Learned:
+    """Learn one system from run-to-failure histories.
+
+    Parameters
+    ----------
+    system : str
+        Of ``SYSTEMS``.
+    units : sequence of Unit
+    seed : int
+
+    Returns
+    -------
+    callable
+        From histories to estimates at their last rows.
+
+    Raises
+    ------
+    ParameterError
+        If the system is unknown, or there are too few units.
+    """
     if system == "babu":
         return learn_babu(units, seed=seed)
     if system == "ours":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,15 @@ from models.life.metrics import Estimates
 from models.life.protocol import CAP, Normaliser, Unit, held_out, targets, truncated
 from models.life.training import descend, seeded
 
-__all__ = ["FEWEST_UNITS", "LifeNetwork", "calibrated", "in_cycles", "learn_ours", "running_means"]
+__all__ = [
+    "FEWEST_UNITS",
+    "CalibratedLife",
+    "LifeNetwork",
+    "calibrated",
+    "in_cycles",
+    "learn_ours",
+    "running_means",
+]
 
 FEWEST_UNITS = 8
 _SPANS = (5, 15, 40, 100)
@@ -121,6 +129,33 @@ def in_cycles(outputs: ArrayLike) -> NDArray[np.float64]:
     return cycles
 
 
+@dataclass(frozen=True, eq=False)
+class CalibratedLife:
+    """A learned network with intervals that held for units it had not seen.
+
+    Attributes
+    ----------
+    network : LifeNetwork
+    below, above : float
+        By how many cycles the quantiles are widened, for estimates up to 100 cycles and above.
+    """
+
+    network: LifeNetwork
+    below: float
+    above: float
+
+    def inputs(self, histories: Sequence[Unit]) -> NDArray[np.float32]:
+        """What the network sees of the last rows, shape (units, inputs)."""
+        return self.network.inputs(histories)
+
+    def __call__(self, histories: Sequence[Unit]) -> Estimates:
+        """Estimate at the last rows with 90 % intervals, all from 0 to ``CAP``."""
+        left, low, high = self.network(histories).T
+        by = np.where(left > _HEALTHY, self.above, self.below)
+        low, high = np.minimum(low - by, left), np.maximum(high + by, left)
+        return Estimates(left, np.clip(low, 0.0, CAP), np.clip(high, 0.0, CAP))
+
+
 def calibrated(estimates: NDArray[np.floating], truths: NDArray[np.floating]) -> float:
     """By how much intervals are to be widened on both sides to hold 90 % of further truths (conformal quantiles).
 
@@ -149,7 +184,7 @@ def calibrated(estimates: NDArray[np.floating], truths: NDArray[np.floating]) ->
     return float(np.sort(outside)[rank - 1]) if rank <= len(truths) else float("inf")
 
 
-def learn_ours(units: Sequence[Unit], *, seed: int, steps: int = _STEPS) -> Callable[[Sequence[Unit]], Estimates]:
+def learn_ours(units: Sequence[Unit], *, seed: int, steps: int = _STEPS) -> CalibratedLife:
     """Learn the network from all units, and its intervals from networks that had not seen the unit they are judged on.
 
     Parameters
@@ -162,7 +197,7 @@ def learn_ours(units: Sequence[Unit], *, seed: int, steps: int = _STEPS) -> Call
 
     Returns
     -------
-    callable
+    CalibratedLife
         From histories to estimates at their last rows with 90 % intervals, all from 0 to ``CAP``.
 
     Raises
@@ -183,15 +218,7 @@ def learn_ours(units: Sequence[Unit], *, seed: int, steps: int = _STEPS) -> Call
     everywhere = calibrated(estimates, truths)
     widen = [calibrated(estimates[part], truths[part]) for part in (~healthy, healthy)]
     below, above = (by if np.isfinite(by) else everywhere for by in widen)
-    network = LifeNetwork.learn(units, seed=seed, steps=steps)
-
-    def estimate(histories: Sequence[Unit]) -> Estimates:
-        left, low, high = network(histories).T
-        by = np.where(left > _HEALTHY, above, below)
-        low, high = np.minimum(low - by, left), np.maximum(high + by, left)
-        return Estimates(left, np.clip(low, 0.0, CAP), np.clip(high, 0.0, CAP))
-
-    return estimate
+    return CalibratedLife(LifeNetwork.learn(units, seed=seed, steps=steps), below, above)
 
 
 def _unseen(units: Sequence[Unit], *, seed: int, steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -10,7 +10,7 @@ import pytest
 from features.errors import ParameterError
 from models import gear_state
 from models.datasets.gearbox import LOADS, STATES, GearboxRecord
-from models.gear_state import RATE_FREE, SYSTEMS, GearSystem, gearbox_states, rate_free_features
+from models.gear_state import RATE_FREE, SYSTEMS, GearSystem, gear_windows, gearbox_states, rate_free_features
 
 
 def _record(state: str, load: int) -> GearboxRecord:
@@ -54,17 +54,17 @@ def test_nothing_rests_on_a_rate() -> None:
 def test_chen_sees_each_sensor_as_a_plane_without_its_gain() -> None:
     samples = _record("healthy", 30).samples
     front = SYSTEMS["Chen 2015"].front
-    shapes = [front(gear_state._windows(gain * samples, level_free=True)) for gain in (1.0, 7.0)]
+    shapes = [front(gear_windows(gain * samples, level_free=True)) for gain in (1.0, 7.0)]
     assert shapes[0].shape == (7, 16, 16, 4)
     np.testing.assert_allclose(shapes[1], shapes[0], rtol=2e-3, atol=1e-4)
     np.testing.assert_allclose(shapes[0][:, 0, 0], 1.0, rtol=1e-5)
-    alone = front(gear_state._windows(samples[2:3], level_free=True))
+    alone = front(gear_windows(samples[2:3], level_free=True))
     np.testing.assert_allclose(shapes[0][..., 2:3], alone, rtol=1e-4, atol=1e-6)
 
 
 def test_every_system_beats_chance_on_generated_gears(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gear_state, "gearbox_record", lambda _, *, state, load_percent: _record(state, load_percent))
-    monkeypatch.setattr(gear_state, "_PROTOCOLS", {"one load out": ((20,), (70,))})
+    monkeypatch.setattr(gear_state, "PROTOCOLS", {"one load out": ((20,), (70,))})
     shown: list[tuple[int, int]] = []
     found = gearbox_states(Path(), seeds=[1], progress=lambda done, total: shown.append((done, total)))
     assert len(found["rows"]) == 2 * len(SYSTEMS)
@@ -99,7 +99,7 @@ def test_tested_loads_are_never_learned_from(monkeypatch: pytest.MonkeyPatch) ->
             return np.full(len(x), "healthy")
 
     monkeypatch.setitem(gear_state.SYSTEMS, "noting", GearSystem(lambda x: x, lambda _: Noting()))
-    for folds in gear_state._PROTOCOLS.values():
+    for folds in gear_state.PROTOCOLS.values():
         for tested in folds:
             # One state is always named: half of both is right.
             assert gear_state._accuracy(measured, "noting", tested, 1) == 0.5

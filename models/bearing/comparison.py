@@ -22,7 +22,7 @@ from models.bearing.windows import BearingWindows, FaultClassifier, with_noise
 from models.datasets import cwru
 from models.datasets.cwru import Record
 
-__all__ = ["beside_forest", "compare", "cwru_comparison"]
+__all__ = ["Bench", "Sides", "balanced_accuracy", "beside_forest", "compare", "cwru_comparison"]
 
 Progress = Callable[[int, int], None]
 Measured = NDArray[np.floating]
@@ -137,11 +137,11 @@ def compare(
     found: dict[tuple[str, str], float] = {}
     for folds in alike.values():
         for i, (protocol, fold) in enumerate(folds):
-            side = _Sides(fold, protocol, by_name, system, measure, seed)
+            side = Sides(fold, protocol, by_name, system, measure, seed)
             if not i:
                 system.fit_measured(*side.learning(), seed=seed)
             x, labels_of = side.tested()
-            found[protocol.name, fold.name] = _balanced(labels_of, system.predict_measured(x))
+            found[protocol.name, fold.name] = balanced_accuracy(labels_of, system.predict_measured(x))
     return {p.name: [found[p.name, fold.name] for fold in p.folds(records)] for p in protocols}
 
 
@@ -155,8 +155,23 @@ def beside_forest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class _Sides:
-    """Measurements and labels of the learning and of the tested side of a fold."""
+class Sides:
+    """Measurements and labels of the learning and of the tested side of a fold.
+
+    Attributes
+    ----------
+    fold : Fold
+    protocol : Protocol
+        Labels the records.
+    records : dict of str to Record
+        By name, at least those of the fold.
+    system : FaultClassifier
+        Whose front measures.
+    measure : callable
+        From system, record, signal-to-noise ratio (None for none) and seed to measurements, shape (windows, ...).
+    seed : int
+        Of windows dealt at random, and of noise.
+    """
 
     fold: Fold
     protocol: Protocol
@@ -166,9 +181,11 @@ class _Sides:
     seed: int
 
     def learning(self) -> tuple[Measured, NDArray[np.str_]]:
+        """Measurements and labels of the windows to learn from."""
         return self._dealt(*self._stacked(self.fold.train, None), mine=True)
 
     def tested(self) -> tuple[Measured, NDArray[np.str_]]:
+        """Measurements and labels of the windows to be judged on."""
         return self._dealt(*self._stacked(self.fold.test, self.fold.snr_db), mine=False)
 
     def _dealt(self, x: Measured, labels: NDArray[np.str_], *, mine: bool) -> tuple[Measured, NDArray[np.str_]]:
@@ -183,7 +200,7 @@ class _Sides:
         return np.concatenate(parts), np.repeat(labels, [len(part) for part in parts])
 
 
-class _Bench:
+class Bench:
     """Records with what a front measured of them, so that folds and seeds share it."""
 
     def __init__(self, records: Sequence[Record]) -> None:
@@ -210,9 +227,9 @@ class _Bench:
 
 
 @functools.lru_cache(maxsize=1)
-def _bench(folder: Path) -> _Bench:
+def _bench(folder: Path) -> Bench:
     """The pack as read once in a process."""
-    return _Bench(eligible(cwru.records(folder, rate_hz=_RATE_HZ)))
+    return Bench(eligible(cwru.records(folder, rate_hz=_RATE_HZ)))
 
 
 def _scores(folder: Path, name: str, protocols: tuple[str, ...], seed: int) -> Scores:
@@ -263,6 +280,6 @@ def _row(
     }
 
 
-def _balanced(labels: NDArray[np.str_], named: NDArray[np.str_]) -> float:
+def balanced_accuracy(labels: NDArray[np.str_], named: NDArray[np.str_]) -> float:
     """Mean over the classes that occur of the share named right."""
     return float(np.mean([np.mean(named[labels == label] == label) for label in np.unique(labels)]))

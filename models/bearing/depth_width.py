@@ -193,6 +193,10 @@ class SearchedNetwork:
             raise ParameterError("a searched network was asked before it had learned; call fit first")
         return np.asarray(self._model.predict(x))
 
+    def inputs(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
+        """What the network sees of images (windows, side, side, 1), once a design was chosen and learned."""
+        return np.asarray(self._model.inputs(x))
+
     def _score(
         self, design: Design, x: NDArray[np.floating], labels: NDArray[np.str_], held: NDArray[np.bool_]
     ) -> float:

@@ -179,6 +179,10 @@ class TypeThenSeverity:
                 named[of_kind] = network.predict(x[of_kind])
         return named.astype(np.str_)
 
+    def inputs(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
+        """What the networks see of images (windows, side, side, 1)."""
+        return x.astype(np.float32)
+
     def _learner(self) -> Any:
         return AdaptiveNetwork(self.seed, build=_lenet, training=_TRAINING)
 

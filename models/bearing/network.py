@@ -95,6 +95,10 @@ class NetworkClassifier:
         )
         return self
 
+    def inputs(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
+        """What the network sees of measurements (windows, ...)."""
+        return x.astype(np.float32)
+
     def probabilities(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
         """Probability of each class, in the order of ``classes``, shape (windows, classes).
 
@@ -105,7 +109,7 @@ class NetworkClassifier:
         """
         if self.model is None:
             raise ParameterError("a network was asked before it had learned; call fit first")
-        return np.asarray(self.model.predict(x.astype(np.float32), batch_size=512, verbose=0))
+        return np.asarray(self.model.predict(self.inputs(x), batch_size=512, verbose=0))
 
     def predict(self, x: NDArray[np.floating]) -> NDArray[np.str_]:
         """Name the likeliest class of each row of measurements."""

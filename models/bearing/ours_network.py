@@ -247,7 +247,7 @@ def _build(keras: Any, shape: tuple[int, ...], n_classes: int, *, healthy: NDArr
         n_classes,
         use_bias=False,
         trainable=False,
-        kernel_initializer=lambda shape, dtype=None: keras.ops.convert_to_tensor(healthy.reshape(shape), dtype=dtype),
+        kernel_initializer=keras.initializers.Constant([healthy.tolist()]),
     )(branch(lines_and_all[1], _HIDDEN, 1))
     logits = [branch(lines_and_all[0], _HIDDEN, n_classes), health]
     if shape[0] > _N_LINES + _N_LEVELS:

@@ -49,6 +49,10 @@ class Standardised:
         self.learner = self.learner.fit(self._scaled(x), labels)
         return self
 
+    def inputs(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
+        """What the network of the learner sees of measurements (windows, ...); of learners that are one network."""
+        return np.asarray(self.learner.inputs(self._scaled(x)))
+
     def predict(self, x: NDArray[np.floating]) -> NDArray[np.str_]:
         """Name the class of each row of measurements."""
         return np.asarray(self.learner.predict(self._scaled(x)))

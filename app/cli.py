@@ -20,7 +20,7 @@ _COMMANDS = {
     "simulate": ("sources", "Publish the vibration of a simulated plant."),
     "replay": ("sources", "Publish recordings (.mat, .wav, .csv, .npz) as if they were live."),
     "points": ("sources", "List measuring points; let one learn anew."),
-    "train": ("training", "Train baselines or the fault-kind network now."),
+    "train": ("training", "Train any system on a data set, baselines, or the fault-kind network."),
     "evaluate": ("training", "Measure the models on public data."),
     "bench": ("training", "Measure speed, as ratios within one run."),
     "diagnose": ("diagnosis", "Give a verdict on a single recording."),

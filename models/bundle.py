@@ -8,7 +8,8 @@ import json
 import shutil
 import uuid
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from features.errors import ArtifactError, ContractError
 
-__all__ = ["Bundle", "Manifest", "code_version", "load_bundle", "write_bundle"]
+__all__ = ["Bundle", "Manifest", "code_version", "drafted", "load_bundle", "write_bundle"]
 
 _FORM = 1
 _MANIFEST, _NETWORK, _ARRAYS, _KERAS = "manifest.json", "model.tflite", "arrays.npz", "model.keras"
@@ -125,19 +126,35 @@ def write_bundle(
     Path
         The bundle's folder.
     """
-    bundles.mkdir(parents=True, exist_ok=True)
-    draft = bundles / f".draft-{uuid.uuid4().hex}"
-    draft.mkdir()
-    try:
+    with drafted(bundles / manifest.id) as draft:
         sealed = dataclasses.replace(manifest, code=code_version(), digest=hashlib.sha256(network).hexdigest())
         (draft / _NETWORK).write_bytes(network)
         save_keras(draft / _KERAS)
         np.savez(draft / _ARRAYS, **arrays)  # type: ignore[arg-type]  # numpy's stub admits no mapping here
         text = json.dumps({"form": _FORM, **dataclasses.asdict(sealed)}, indent=1, sort_keys=True)
         (draft / _MANIFEST).write_text(text, encoding="utf-8")
-        return draft.rename(bundles / manifest.id)
+    return bundles / manifest.id
+
+
+@contextmanager
+def drafted(folder: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Give a temporary folder that takes the name of `folder` at the end, if nothing was raised until then.
+
+    With `replace`, what stood at that name is removed, once the new one stands there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft, old = (folder.parent / f".{what}-{uuid.uuid4().hex}" for what in ("draft", "old"))
+    draft.mkdir()
+    try:
+        yield draft
+        if replace and folder.exists():
+            folder.rename(old)
+        draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def load_bundle(folder: Path) -> Bundle:

@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from app.settings import Settings
 
-__all__ = ["data_root", "progress_bar", "settings_of", "stop_event"]
+__all__ = ["data_root", "progress_bar", "quiet_tensorflow", "settings_of", "stop_event"]
 
 
 def settings_of(context: click.Context, **flags: Any) -> Settings:
@@ -31,6 +31,11 @@ def settings_of(context: click.Context, **flags: Any) -> Settings:
 def data_root() -> Path:
     """Folder of the public data packs: RACEWAY_DATA, else ``../shared/data``."""
     return Path(os.environ.get("RACEWAY_DATA", "../shared/data"))
+
+
+def quiet_tensorflow() -> None:
+    """Let TensorFlow say less, if it is imported from now on."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def stop_event() -> threading.Event:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import click
 
-from app.commands.context import data_root, progress_bar, settings_of
+from app.commands.context import data_root, progress_bar, quiet_tensorflow, settings_of
 from app.commands.figures import SEED, measured
 
 __all__ = ["evaluate_femto"]
@@ -25,7 +24,7 @@ __all__ = ["evaluate_femto"]
 def evaluate_femto(ctx: click.Context, /, *, n_seeds: int, test: Path | None) -> dict[str, Any]:
     """Detection and remaining life of the FEMTO bearings, one left out at a time, or of further ones (--test)."""
     settings_of(ctx)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet_tensorflow()
     from edge.convert import to_tflite
 
     folder, seeds = data_root() / "femto", [SEED + i for i in range(n_seeds)]

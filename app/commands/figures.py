@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-__all__ = ["SEED", "measured"]
+__all__ = ["SEED", "measured", "run_of", "show_figures"]
 
 # Of the first learning of every measuring command; the next ones follow it.
 SEED = 20261123
@@ -34,7 +34,7 @@ def measured(measure: Measurement) -> Callable[..., None]:
     def body(ctx: click.Context, /, *, as_json: bool, output: Path | None, **options: Any) -> None:
         began_s = time.monotonic()
         figures = measure(ctx, **options)
-        figures["run"] = _run(ctx.command_path, time.monotonic() - began_s)
+        figures["run"] = run_of(ctx.command_path, time.monotonic() - began_s)
         text = json.dumps(figures, indent=1)
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -42,12 +42,13 @@ def measured(measure: Measurement) -> Callable[..., None]:
         if as_json:
             click.echo(text)
         else:
-            _show(figures)
+            show_figures(figures)
 
     return body
 
 
-def _show(figures: dict[str, Any]) -> None:
+def show_figures(figures: dict[str, Any]) -> None:
+    """Print figures, a line for each or for each row of a table."""
     for name, value in figures.items():
         for line in value if isinstance(value, list) and value and isinstance(value[0], dict) else [value]:
             click.echo(f"{name:32} {_line(line)}")
@@ -60,8 +61,8 @@ def _line(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _run(command: str, duration_s: float) -> dict[str, Any]:
-    """The command, the versions, the machine and the time it took."""
+def run_of(command: str, duration_s: float) -> dict[str, Any]:
+    """Say with what a figure was measured: the command, the versions, the machine and the time it took."""
     return {
         "command": command,
         "versions": {name: version for name in _PACKAGES if (version := _version(name))},

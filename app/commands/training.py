@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,16 +10,13 @@ from typing import Any
 import click
 
 from app.commands.beside import beside_option, read_earlier
-from app.commands.context import data_root, progress_bar, settings_of
+from app.commands.context import data_root, progress_bar, quiet_tensorflow, settings_of
 from app.commands.cwru import evaluate_cwru
 from app.commands.femto import evaluate_femto
 from app.commands.figures import SEED, measured
+from app.commands.trained import TrainGroup, train_list, train_page, train_system
 
 __all__ = ["bench", "evaluate", "train"]
-
-
-def _quiet_tensorflow() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def _percent(show: Callable[[int], None]) -> Callable[[int, int], None]:
@@ -30,16 +26,24 @@ def _percent(show: Callable[[int], None]) -> Callable[[int, int], None]:
     return progress
 
 
-@click.group()
+@click.group(cls=TrainGroup, subcommand_metavar="SYSTEM DATASET [OPTIONS] | COMMAND [OPTIONS]")
 def train() -> None:
-    """Train now what the learner else trains when it is needed (needs the extra `train`)."""
+    """Train any system on a public data set, or now what the learner else trains when it is needed.
+
+    `raceway train SYSTEM DATASET` trains a system and keeps it in a folder; `raceway train system --help` has its
+    options, `raceway train list` the systems. All of this needs the extra `train`.
+    """
+
+
+for command in (train_system, train_list, train_page):
+    train.add_command(command)
 
 
 @train.command("baselines")
 @click.pass_context
 def train_baselines(ctx: click.Context) -> None:
     """Train every point that has its healthy windows and waits for its baseline."""
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from app.learner import learn_point, waiting_points
     from app.store import open_store
 
@@ -62,7 +66,7 @@ def train_baselines(ctx: click.Context) -> None:
 @click.pass_context
 def train_diagnosis(ctx: click.Context, /, n: int | None, epochs: int | None, draft: bool) -> None:
     """Train the network that names the kind of a bearing fault, on simulated machines, and let it serve."""
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from app.learner import DIAGNOSIS_DRAFT, DIAGNOSIS_EPOCHS, DIAGNOSIS_WINDOWS, train_diagnosis
     from app.store import open_store
 
@@ -94,7 +98,7 @@ def evaluate() -> None:
 def evaluate_cwru_anomaly(ctx: click.Context, /, *, seed: int) -> dict[str, Any]:
     """Autoencoder learned on healthy CWRU records of loads 0-2, tested on load 3 and on every fault."""
     settings_of(ctx)
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from edge.convert import to_tflite
     from models.evaluation import cwru_anomaly
 
@@ -145,7 +149,7 @@ evaluate.add_command(evaluate_cwru)
 def evaluate_cwru_unknown(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
     """How far probabilities of our network hold on CWRU, what it leaves unknown, and its int8 form."""
     settings_of(ctx)
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from edge.convert import to_tflite_int8
     from models.bearing.unknown import cwru_unknown
 
@@ -169,7 +173,7 @@ evaluate.add_command(evaluate_femto)
 def evaluate_false_alarms(ctx: click.Context, /, *, machines: int, windows: int, seed: int) -> dict[str, Any]:
     """Healthy windows above thresholds that stand for a stated rate, simulated and on rigs at a load not learned."""
     settings_of(ctx)
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from edge.convert import to_tflite
     from models.false_alarms import simulated_false_alarms
     from models.left_out import cwru_left_out, gearbox_left_out
@@ -228,7 +232,7 @@ def evaluate_cmapss(
 ) -> dict[str, Any]:
     """Remaining life of the C-MAPSS test units by Babu's network, ours with its intervals, and three baselines."""
     settings_of(ctx)
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from models.datasets.cmapss import NAMES
     from models.life.evaluation import SYSTEMS, beside_trees, evaluate_cmapss
 
@@ -254,7 +258,7 @@ def evaluate_cmapss(
 def evaluate_cmapss_int8(ctx: click.Context, /, *, n_seeds: int) -> dict[str, Any]:
     """What our network of remaining life loses on C-MAPSS as the int8 form that a node runs, and its size."""
     settings_of(ctx)
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from edge.convert import to_tflite_int8
     from models.datasets.cmapss import NAMES
     from models.life.integer import cmapss_int8
@@ -298,7 +302,7 @@ def bench() -> None:
 def bench_ingest(ctx: click.Context, /, *, n_blocks: int) -> dict[str, Any]:
     """Blocks a second through Mosquitto into committed verdicts, beside a subscriber that only acknowledges."""
     settings_of(ctx)
-    _quiet_tensorflow()
+    quiet_tensorflow()
     from app.bench import bench_ingest
 
     with progress_bar("Measuring", 100) as show:

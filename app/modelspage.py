@@ -25,8 +25,8 @@ not learn from, and keeps what was learned in a folder:
 **Held out.** The default keeps a part for the figure, and the figure is of exactly the system that is kept: on cwru
 one fault size, so that no damaged bearing is on both sides; on gearbox one load; on cmapss a fifth of the
 run-to-failure units. `--protocol` and `--fold` choose another part; protocols with one physical part on both sides
-say so, and their figures flatter. The figure of one fold is no comparison: folds differ more than systems do, and
-`raceway evaluate` runs them all. `--all` learns from everything and gives no figure.
+say so, and their figures flatter. The figure of one fold and one seed is no comparison: `raceway evaluate` runs all
+folds. `--all` learns from everything and gives no figure.
 
 **Kept.** The folder is written under a temporary name, asked the same again, and then renamed. `manifest.json` says
 system, data set, split, seed, classes, feature contract, figures, versions and the digest of each file. Keras
@@ -47,9 +47,9 @@ system.predict(windows)  # of models.bearing.windows.BearingWindows
 
 It refuses a folder of which a file was changed, a front that measures otherwise than it did, another feature
 contract, and another minor version of scikit-learn. A pickle can name any function; the reader builds classes of a
-list alone (`models/systems/state.py`) and reads `.keras` files in their safe mode, so a folder from elsewhere runs
-nothing. The digests find damage, not forgery: whoever can write the folder can write its manifest. What was loaded
-does not learn again.
+list alone (`models/systems/state.py`) and reads `.keras` files in their safe mode, so that no code of the folder's is
+run. Lists can have holes, and the digests find damage, not forgery (whoever can write the folder can write its
+manifest): load folders of people you trust. What was loaded does not learn again.
 
 `raceway diagnose RECORDING --system FOLDER` lets a system of cwru name the windows of a recording.
 """

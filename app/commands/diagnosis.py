@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.commands.context import settings_of
+from app.commands.context import quiet_tensorflow, settings_of
 
 if TYPE_CHECKING:
     from app.settings import Settings
+    from app.systemvote import SystemVote
     from app.verdict import Envelope, Verdict
     from features.bearing import Bearing
+    from models.recordings import Recording
     from models.serving import Diagnoser
 
 __all__ = ["diagnose"]
@@ -37,16 +39,30 @@ __all__ = ["diagnose"]
     type=click.Path(path_type=Path),
     help="Folder of a diagnosis bundle.  [default: the network that serves in the data folder, if any]",
 )
+@click.option(
+    "--system",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Folder of a system that `raceway train` learned on cwru.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw the spectra into a PNG file.")
 @click.pass_context
 def diagnose(
-    ctx: click.Context, /, recording: Path, as_json: bool, plot: Path | None, network: Path | None, **given: Any
+    ctx: click.Context,
+    /,
+    recording: Path,
+    as_json: bool,
+    plot: Path | None,
+    network: Path | None,
+    folder: Path | None,
+    **given: Any,
 ) -> None:
     """Give a verdict on RECORDING (.mat, .wav, .csv, .npz) without a server.
 
     Overall values, velocity RMS with its ISO 20816 zone, and the bearing fault by the lines in the envelope, beside the
-    diagnosis network where there is one. What cannot be said is listed with the reason.
+    diagnosis network where there is one. What cannot be said is listed with the reason. A system of --system names the
+    windows beside that; it has learned from one test rig, and its word changes no verdict.
     """
     from app.diagnose import diagnose as judge
     from features.iso20816 import limits_named
@@ -66,14 +82,20 @@ def diagnose(
         no_network=why_none,
         speed_given=given["rpm"] is not None,
     )
+    shaft_hz = verdict.speed.shaft_hz if verdict.speed else None
+    vote = None if folder is None else _system_vote(read, folder, bearing, shaft_hz)
     if plot is not None:
         from app.plots import plot_verdict
 
         plot_verdict(read, verdict, plot)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(verdict), indent=1))
-    else:
-        click.echo("\n".join(_lines(verdict)))
+        said = {} if vote is None else {"system": dataclasses.asdict(vote)}
+        click.echo(json.dumps(dataclasses.asdict(verdict) | said, indent=1))
+        return
+    click.echo("\n".join(_lines(verdict)))
+    if vote is not None:
+        shares = ", ".join(f"{name} {share:.2f}" for name, share in vote.shares.items())
+        click.echo(_row("system", f"{vote.system} names {vote.kind} (shares of {vote.windows} windows: {shares})"))
 
 
 def _bearing(given: dict[str, Any]) -> Bearing | None:
@@ -111,6 +133,14 @@ def _network(settings: Settings, folder: Path | None) -> tuple[Diagnoser | None,
         return Diagnoser(load_bundle(settings.bundles / serving), contract=MAP_HASH), ""
     except RacewayError as error:
         return None, str(error)
+
+
+def _system_vote(read: Recording, folder: Path, bearing: Bearing | None, shaft_hz: float | None) -> SystemVote:
+    quiet_tensorflow()
+    from app.systemvote import system_vote
+    from models.systems.folder import load_system
+
+    return system_vote(read, load_system(folder), bearing=bearing, shaft_hz=shaft_hz)
 
 
 def _serving(settings: Settings) -> str | None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["TrainGroup", "train_list", "train_page", "train_system"]
 
 
+_LAST = "Keeping"
+
+
 class TrainGroup(click.Group):
     """A group that takes a word which is none of its subcommands for the name of a system."""
 
@@ -81,7 +84,7 @@ def train_system(
     refuse_taken(folder, replace=replace)
     show = _stages()
     lesson = family.train(data_root(), entry.name, part=part, hold_out=hold_out, seed=seed, progress=show)
-    show("Keeping", 0, 1)
+    show(_LAST, 0, 1)
     save_system(
         folder,
         lesson,
@@ -92,7 +95,7 @@ def train_system(
         convert=_converters(),
         replace=replace,
     )
-    show("Keeping", 1, 1)
+    show(_LAST, 1, 1)
     figures: dict[str, Any] = {
         "system": entry.name,
         "data_set": f"{data_set} {part}".strip(),
@@ -174,12 +177,15 @@ def _stages() -> Progress:
 
     def show(stage: str, done: int, total: int) -> None:
         again = shown[-1:] == [stage]
-        if again and not sys.stderr.isatty():
-            return
-        if shown and not again:
-            click.echo(err=True)
         shown.append(stage)
+        if not sys.stderr.isatty():
+            if not again:
+                click.echo(stage, err=True)
+            return
         counted = f" {done} of {total}" if total > 1 else "" if done == total else " ..."
-        click.echo(f"\r{stage}{counted:20}", err=True, nl=not sys.stderr.isatty())
+        start = "\r" if again or len(shown) == 1 else "\n"
+        click.echo(f"{start}{stage}{counted:20}", err=True, nl=False)
+        if (stage, done) == (_LAST, total):
+            click.echo(err=True)
 
     return show

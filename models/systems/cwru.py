@@ -14,6 +14,8 @@ from features.contract import BASELINE
 from models.bearing.autoencoders import one_sensor
 from models.bearing.classical import baseline_features
 from models.bearing.comparison import Bench, Sides
+from models.bearing.ours import evidence_and_level
+from models.bearing.ours_network import lines_and_levels
 from models.bearing.protocols import PROTOCOLS, Protocol, eligible
 from models.bearing.systems import systems, systems_named
 from models.bearing.windows import BearingWindows
@@ -107,6 +109,11 @@ class CwruSystems:
     def answer(self, learned: Any, seen: Measured) -> NDArray[np.str_]:
         """Name the class of each row of measurements."""
         return np.asarray(learned.predict(seen))
+
+    def follows_lines(self, system: str) -> bool:
+        """Whether a system looks for fault lines, so that it has to know speed and bearing."""
+        (chosen,) = systems_named([system])
+        return chosen.front in (evidence_and_level, lines_and_levels)
 
     def window_samples(self, system: str) -> int:
         """Samples of the windows a system takes."""

@@ -2,8 +2,8 @@
 
 Keras models go to `.keras` files and arrays to one `.npz`, both readable without running anything. What holds them is a
 pickle, and pickles name what is to be called; so the reader builds classes of a list alone: those of `models`,
-estimators of scikit-learn and the parts of them named here. Functions of `models`, which only learning needs, are left
-out: what was loaded predicts and does not learn again.
+estimators of scikit-learn and the parts of them named here. Functions of `models` and random generators, which only
+learning needs, are left out: what was loaded predicts and does not learn again.
 """
 
 from __future__ import annotations
@@ -41,11 +41,7 @@ _PARTS = frozenset(
         ("numpy._core.multiarray", "_reconstruct"),
         ("numpy.core.multiarray", "scalar"),
         ("numpy.core.multiarray", "_reconstruct"),
-        ("numpy.random._pickle", "__generator_ctor"),
-        ("numpy.random._pickle", "__randomstate_ctor"),
-        ("numpy.random._pickle", "__bit_generator_ctor"),
-        ("numpy.random._mt19937", "MT19937"),
-        ("numpy.random._pcg64", "PCG64"),
+        ("sklearn._loss._loss", "__pyx_unpickle_CyHalfMultinomialLoss"),
     }
 )
 
@@ -166,6 +162,8 @@ def _is_network(obj: Any) -> bool:
 
 
 def _only_for_learning(obj: Any) -> bool:
+    if isinstance(obj, np.random.Generator | np.random.RandomState):
+        return True
     called = obj.func if isinstance(obj, functools.partial) else obj
     return isinstance(called, types.FunctionType) and called.__module__.startswith(_OURS)
 

@@ -11,6 +11,7 @@ import pytest
 from app.catalogue import render_catalogue
 from app.cli import _COMMANDS
 from app.codec import decode_about, decode_block
+from app.modelspage import render_models
 from app.results import render_results
 from app.wire import REASONS, parse_topic
 from features.contract import FULL
@@ -18,7 +19,7 @@ from features.errors import ArtifactError
 from features.iso20816 import LIMITS
 
 _ROOT = Path(__file__).parents[2]
-_PAGES = ["DATA", "DESIGN", "FEATURES", "PROTOCOL", "RESULTS"]
+_PAGES = ["DATA", "DESIGN", "FEATURES", "MODELS", "PROTOCOL", "RESULTS"]
 _DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", *(f"docs/{page}.md" for page in _PAGES)]
 
 
@@ -79,6 +80,10 @@ def test_the_results_page_is_rendered_from_the_measured_files() -> None:
 
 def test_the_features_page_is_rendered_from_the_lists() -> None:
     assert render_catalogue() == _text("docs/FEATURES.md")
+
+
+def test_the_models_page_is_rendered_from_the_registry() -> None:
+    assert render_models() == _text("docs/MODELS.md")
 
 
 def test_a_damaged_results_file_is_refused(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from models.bearing.depth_width import Design
 from models.bearing.systems import systems
 from models.bearing.unknown import run_int8
 from models.bearing.windows import BearingWindows
+from models.bundle import drafted
 from models.gear_state import SYSTEMS as GEAR_SYSTEMS
 from models.gear_state import gear_windows
 from models.life.babu import learn_babu
@@ -244,6 +245,18 @@ def test_what_stands_there_is_replaced_only_if_asked_and_only_a_system(ridge: Pa
         save_system(ridge.parent, lesson, **given, replace=True)
     save_system(changeable, lesson, **given, replace=True)
     assert load_system(changeable).manifest.system == "Li 2000"
+    assert not list(changeable.parent.glob(".*"))
+
+
+def test_what_fails_leaves_what_stood_there(changeable: Path) -> None:
+    def half() -> None:
+        with drafted(changeable, replace=True) as draft:
+            (draft / STATE).write_bytes(b"half")
+            raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        half()
+    assert load_system(changeable).manifest.system == "ridge"
     assert not list(changeable.parent.glob(".*"))
 
 

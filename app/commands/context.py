@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from app.settings import Settings
 
-__all__ = ["data_root", "progress_bar", "quiet_tensorflow", "settings_of", "stop_event"]
+__all__ = ["data_root", "progress_bar", "quiet_tensorflow", "settings_of", "share_bar", "stop_event"]
 
 
 def settings_of(context: click.Context, **flags: Any) -> Settings:
@@ -58,3 +58,10 @@ def progress_bar(label: str, length: int) -> Iterator[Callable[[int], None]]:
 
     with click.progressbar(length=length, label=label, file=sys.stderr) as bar:
         yield lambda done: bar.update(done - bar.pos)
+
+
+@contextmanager
+def share_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on standard error; yields what is to be told the work done so far and the whole."""
+    with progress_bar(label, 100) as show:
+        yield lambda done, total: show(100 * done // total)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from app.commands.beside import beside_option, read_earlier
-from app.commands.context import data_root, progress_bar, settings_of
+from app.commands.context import data_root, settings_of, share_bar
 from app.commands.figures import SEED, measured
 
 __all__ = ["evaluate_cwru"]
@@ -41,14 +41,14 @@ def evaluate_cwru(
     from models.bearing.systems import systems
 
     before = read_earlier(beside, command="raceway evaluate cwru", same=("contract", "records"), keys=("protocols",))
-    with progress_bar("Comparing", 100) as show, workers(jobs) as executor:
+    with share_bar("Comparing") as progress, workers(jobs) as executor:
         figures = cwru_comparison(
             data_root() / "cwru",
             protocols=protocols or HONEST,
             named=named,
             seeds=[SEED + i for i in range(n_seeds)],
             executor=executor,
-            progress=lambda done, total: show(100 * done // total),
+            progress=progress,
         )
     described = {system.name: {"source": system.source, "published": system.published} for system in systems()}
     for earlier in before:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from app.commands.context import data_root, progress_bar, quiet_tensorflow, settings_of
+from app.commands.context import data_root, quiet_tensorflow, settings_of, share_bar
 from app.commands.figures import SEED, measured
 
 __all__ = ["evaluate_femto"]
@@ -31,21 +31,19 @@ def evaluate_femto(ctx: click.Context, /, *, n_seeds: int, test: Path | None) ->
     if test is not None:
         from models.life.bearing_challenge import femto_test
 
-        with progress_bar("Judging   ", 100) as show:
+        with share_bar("Judging   ") as progress:
             return femto_test(
                 folder,
                 test,
                 convert=to_tflite,
                 seeds=seeds,
-                progress=lambda done, total: show(100 * done // total),
+                progress=progress,
             )
     from models.detection import femto_detection
     from models.life.bearing_protocol import bearing_lives, femto_life
 
     bearings = bearing_lives(folder)
-    with progress_bar("Detection ", 100) as show:
-        figures = femto_detection(
-            folder, convert=to_tflite, seeds=seeds, progress=lambda done, total: show(100 * done // total)
-        )
-    with progress_bar("Life      ", 100) as show:
-        return figures | femto_life(bearings, seeds=seeds, progress=lambda done, total: show(100 * done // total))
+    with share_bar("Detection ") as progress:
+        figures = femto_detection(folder, convert=to_tflite, seeds=seeds, progress=progress)
+    with share_bar("Life      ") as progress:
+        return figures | femto_life(bearings, seeds=seeds, progress=progress)

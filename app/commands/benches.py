@@ -1,0 +1,43 @@
+"""Subcommands that measure speed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from app.commands.context import progress_bar, quiet_tensorflow, settings_of
+from app.commands.figures import measured
+
+__all__ = ["bench"]
+
+
+@click.group()
+def bench() -> None:
+    """Measure speed, as ratios within one run."""
+
+
+@bench.command("ingest")
+@click.option(
+    "--blocks", "n_blocks", default=20_000, show_default=True, type=click.IntRange(1000), help="In each phase."
+)
+@measured
+def bench_ingest(ctx: click.Context, /, *, n_blocks: int) -> dict[str, Any]:
+    """Blocks a second through Mosquitto into committed verdicts, beside a subscriber that only acknowledges."""
+    settings_of(ctx)
+    quiet_tensorflow()
+    from app.bench import bench_ingest
+
+    with progress_bar("Measuring", 100) as show:
+        return bench_ingest(n_blocks=n_blocks, progress=show)
+
+
+@bench.command("features")
+@measured
+def bench_features(ctx: click.Context, /) -> dict[str, Any]:
+    """Cost of the feature profiles on one core, over one Fourier transform and over TSFEL in the same run."""
+    settings_of(ctx)
+    from app.bench_features import bench_features
+
+    with progress_bar("Measuring", 100) as show:
+        return bench_features(progress=show)

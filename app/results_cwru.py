@@ -9,7 +9,7 @@ from typing import Any
 
 from features.errors import ArtifactError
 
-__all__ = ["COMMAND", "FILE", "render_cwru"]
+__all__ = ["COMMAND", "FILE", "render_cwru", "run_line"]
 
 COMMAND = "raceway evaluate cwru"
 FILE = "cwru.json"
@@ -133,13 +133,14 @@ def _runs(rows: Sequence[Row], last: Mapping[str, Any]) -> str:
     """Say what was measured in which run, the latest one last."""
     by_run: dict[str, list[str]] = {}
     for row in rows:
-        by_run.setdefault(_run(row.get("run", last)), []).append(row["system"])
-    ordered = sorted(by_run, key=lambda said: said == _run(last))
+        by_run.setdefault(run_line(row.get("run", last)), []).append(row["system"])
+    ordered = sorted(by_run, key=lambda said: said == run_line(last))
     if len(ordered) == 1:
         return ordered[0]
     return "\n".join(f"- {', '.join(dict.fromkeys(by_run[said]))}: {said}" for said in ordered)
 
 
-def _run(run: Mapping[str, Any]) -> str:
+def run_line(run: Mapping[str, Any]) -> str:
+    """Say how long a run took, where, and with which versions."""
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     return f"Measured in {run['duration_s']:.0f} s on {run['cores']} cores of {run['processor']}; {versions}."

@@ -114,6 +114,11 @@ def test_rates_that_leave_no_kernel_are_refused(dropped: tuple[float, float]) ->
         kernel_dropout()(16, 64, 8, dropped)
 
 
+def test_strides_that_do_not_divide_the_kernel_are_refused() -> None:
+    with pytest.raises(ParameterError, match="a kernel of 64 every 7 samples"):
+        kernel_dropout()(16, 64, 7, DROPPED)
+
+
 def test_layers_are_six_convolutions_and_a_hundred_neurons() -> None:
     import keras
 

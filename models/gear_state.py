@@ -128,7 +128,7 @@ def _network(seed: int) -> Any:
 
 
 def _ours(seed: int) -> Any:
-    """A hidden layer of 8 on the standardised features: as small as a node takes it, since nothing here asks for more."""
+    """A hidden layer of 8 on the standardised features: nothing here asks for more, and a node takes it easily."""
     return Standardised(NetworkClassifier(seed, build=_small, training=_TRAINING))
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import ParameterError
 from models.bearing.network import NetworkClassifier, balanced_weights
 
 __all__ = ["SmallBatchClassifier", "settle"]
@@ -27,28 +26,8 @@ class SmallBatchClassifier(NetworkClassifier):
         Windows that fill no batch wait for the next pass.
     """
 
-    def fit(self, x: NDArray[np.floating], labels: NDArray[np.str_]) -> SmallBatchClassifier:
-        """Learn from measurements, shape (windows, ...), and the class of each; returns itself.
-
-        Raises
-        ------
-        ParameterError
-            If fewer than two classes occur.
-        """
-        import keras
-
-        self.classes, index = np.unique(labels, return_inverse=True)
-        if self.classes.size < 2:
-            raise ParameterError(f"windows of {self.classes.tolist()} alone were given; two classes are wanted")
-        keras.utils.set_random_seed(self.seed)
-        self.model = self.build(keras, x.shape[1:], self.classes.size)
-        windows = x.astype(np.float32)
-        self._descend(windows, index)
-        settle(self.model, windows)
-        return self
-
     def _descend(self, x: NDArray[np.float32], index: NDArray[np.intp]) -> None:
-        """Minimise the cross-entropy by Adam, its rate falling to 0 along half a cosine."""
+        """Minimise the cross-entropy by Adam, its rate falling to 0 along half a cosine; settle the network."""
         import keras
         import tensorflow as tf
 
@@ -68,6 +47,7 @@ class SmallBatchClassifier(NetworkClassifier):
 
         given = tuple(tf.constant(value) for value in (x, index, balanced_weights(index), order))
         tf.function(take).get_concrete_function(*given)(*given)
+        settle(model, x)
 
     def _dealt(self, windows: int) -> NDArray[np.intp]:
         """Indices of the windows of each batch, shape (steps, batch)."""

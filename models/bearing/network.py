@@ -82,17 +82,7 @@ class NetworkClassifier:
             raise ParameterError(f"windows of {self.classes.tolist()} alone were given; two classes are wanted")
         keras.utils.set_random_seed(self.seed)
         self.model = self.build(keras, x.shape[1:], self.classes.size)
-        steps = self.training.epochs * -(-len(x) // self.training.batch)
-        schedule = keras.optimizers.schedules.CosineDecay(self.training.rate, steps)
-        self.model.compile(optimizer=keras.optimizers.Adam(schedule), loss=keras.losses.SparseCategoricalCrossentropy())
-        self.model.fit(
-            x.astype(np.float32),
-            index,
-            sample_weight=balanced_weights(index),
-            epochs=self.training.epochs,
-            batch_size=self.training.batch,
-            verbose=0,
-        )
+        self._descend(self.inputs(x), index)
         return self
 
     def inputs(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -114,3 +104,19 @@ class NetworkClassifier:
     def predict(self, x: NDArray[np.floating]) -> NDArray[np.str_]:
         """Name the likeliest class of each row of measurements."""
         return np.asarray(self.classes[self.probabilities(x).argmax(axis=-1)])
+
+    def _descend(self, x: NDArray[np.float32], index: NDArray[np.intp]) -> None:
+        """Minimise the cross-entropy by Adam, its rate falling to 0 along half a cosine."""
+        import keras
+
+        steps = self.training.epochs * -(-len(x) // self.training.batch)
+        schedule = keras.optimizers.schedules.CosineDecay(self.training.rate, steps)
+        self.model.compile(optimizer=keras.optimizers.Adam(schedule), loss=keras.losses.SparseCategoricalCrossentropy())
+        self.model.fit(
+            x,
+            index,
+            sample_weight=balanced_weights(index),
+            epochs=self.training.epochs,
+            batch_size=self.training.batch,
+            verbose=0,
+        )

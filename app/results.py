@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.results_cwru import render_cwru, run_line
+from app.results_cwru import render_cwru, run_lines
 from app.results_sections import SECTIONS, Section
 from features.errors import ArtifactError
 
@@ -50,7 +50,7 @@ def _section(section: Section, path: Path) -> str | None:
         if section.optional and section.table not in figures:
             return None
         shown = _table(section, figures[section.table]) if section.table else _list(section, figures)
-        run = run_line(figures["run"])
+        run = run_lines(figures[section.table] if section.table else (), figures["run"])
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} cannot be shown ({error!r}); measure again with `{section.command}`") from error
     return "\n".join([*lines, *shown, "", f"{run}\n"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from features.errors import ArtifactError
 
-__all__ = ["COMMAND", "FILE", "render_cwru", "run_line"]
+__all__ = ["COMMAND", "FILE", "render_cwru", "run_line", "run_lines"]
 
 COMMAND = "raceway evaluate cwru"
 FILE = "cwru.json"
@@ -57,7 +57,7 @@ def render_cwru(folder: Path) -> str:
         parts = [f"{head} {figures['note']} {_FLATTERED}", _protocols(figures["protocols"], rows), _systems(rows)]
         parts += [_verdict(rows, protocol) for protocol in _in_order(rows, leaky=False)]
         parts += [_folds(rows, protocol) for protocol in _in_order(rows, leaky=False)]
-        parts += [_papers(rows), _runs(rows, figures["run"])]
+        parts += [_papers(rows), run_lines(rows, figures["run"])]
         return "\n\n".join([*(part for part in parts if part)]) + "\n"
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{path} cannot be shown ({error!r}); measure again with `{COMMAND}`") from error
@@ -129,15 +129,25 @@ def _papers(rows: Sequence[Row]) -> str:
     return f"{_PUBLISHED}\n\n{_table(titles, lines, text=True)}"
 
 
-def _runs(rows: Sequence[Row], last: Mapping[str, Any]) -> str:
-    """Say what was measured in which run, the latest one last."""
+def run_lines(rows: Iterable[Row], last: Mapping[str, Any]) -> str:
+    """Say what was measured in which run, the latest one last; one sentence where all was measured in it.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Those of an earlier run have it as ``run`` and name their ``system``.
+    last : mapping
+        The run that wrote the file.
+    """
     by_run: dict[str, list[str]] = {}
     for row in rows:
-        by_run.setdefault(run_line(row.get("run", last)), []).append(row["system"])
-    ordered = sorted(by_run, key=lambda said: said == run_line(last))
-    if len(ordered) == 1:
-        return ordered[0]
-    return "\n".join(f"- {', '.join(dict.fromkeys(by_run[said]))}: {said}" for said in ordered)
+        by_run.setdefault(run_line(row.get("run", last)), []).append(row.get("system", ""))
+    latest = run_line(last)
+    earlier = [said for said in by_run if said != latest]
+    if not earlier:
+        return latest
+    said_of = [*earlier, *([latest] if latest in by_run else [])]
+    return "\n".join(f"- {', '.join(dict.fromkeys(by_run[said]))}: {said}" for said in said_of)
 
 
 def run_line(run: Mapping[str, Any]) -> str:

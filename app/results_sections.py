@@ -284,8 +284,7 @@ SECTIONS = (
         "over the seeds, ± the standard deviation over them. Intervals are to hold 90 % of the capped truths; only "
         "`ours` gives any. `ridge`, `forest` and `boosting` see last value, mean and slope of each sensor over 30 "
         "cycles; `ours` and `boosting on our means` see means over up to 100 cycles, over the first 20, and the age. "
-        "Whether the published "
-        "errors cap the truth is not known here. Simulated by the publisher.",
+        "Whether the published errors cap the truth is not known here. Simulated by the publisher.",
         {
             "subset": ("subset", ""),
             "system": ("system", ""),

@@ -43,6 +43,13 @@ def test_a_network_that_loses_to_its_trees_is_said_to(tmp_path: Path) -> None:
     assert "`ours` does not beat" not in page
 
 
+def test_rows_of_an_earlier_run_say_so(tmp_path: Path) -> None:
+    earlier = {"versions": {"numpy": "1"}, "duration_s": 9.0, "cores": 4, "processor": "Q"}
+    lines = render_results(_written(tmp_path, [_BABU | {"run": earlier}, _OURS])).splitlines()
+    assert "- babu: Measured in 9 s on 4 cores of Q; numpy 1." in lines
+    assert "- ours: Measured in 1 s on 2 cores of P; numpy 2." in lines
+
+
 def test_a_table_that_lacks_a_figure_is_refused(tmp_path: Path) -> None:
     del (row := dict(_BABU))["score"]
     with pytest.raises(ArtifactError, match=r"cmapss.json cannot be shown .*'score'.* `raceway evaluate cmapss`"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from features.errors import ParameterError
 from models.life.bearing_figures import LifeEstimates
 from models.life.bearing_history import INDICATORS, BearingHistory, trailing_means
 
-__all__ = ["FEWEST_BEARINGS", "LifeEstimator", "learn_mean_life", "learn_trend", "onset"]
+__all__ = ["FEWEST_BEARINGS", "LifeEstimator", "MeanLife", "Trend", "learn_mean_life", "learn_trend", "onset"]
 
 LifeEstimator = Callable[[BearingHistory, NDArray[np.intp]], LifeEstimates]
 
@@ -25,7 +26,62 @@ _FEWEST_ROWS = 5
 _DRAWS = 400
 
 
-def learn_mean_life(bearings: Sequence[BearingHistory]) -> LifeEstimator:
+@dataclass(frozen=True, eq=False)
+class MeanLife:
+    """A known mean life.
+
+    Attributes
+    ----------
+    mean_s, half_s : float
+        The life, and half the width of the interval of one more.
+    """
+
+    mean_s: float
+    half_s: float
+
+    def __call__(self, history: BearingHistory, rows: NDArray[np.intp]) -> LifeEstimates:
+        """What is left of it at the ages of these rows, at least 0."""
+        ends = (self.mean_s, self.mean_s - self.half_s, self.mean_s + self.half_s)
+        return LifeEstimates(*(np.maximum(life_s - history.age_s[rows], 0.0) for life_s in ends))
+
+
+@dataclass(frozen=True, eq=False)
+class Trend:
+    """A known level of failure, to which the growth of others is run on.
+
+    Attributes
+    ----------
+    before : MeanLife
+        What is said where nothing grows.
+    failure : float
+        Logarithm of the level over that of the healthy start.
+    longest_s : float
+        The longest life known.
+    seed : int
+        Of the draws that the interval is taken from.
+    """
+
+    before: MeanLife
+    failure: float
+    longest_s: float
+    seed: int
+
+    def __call__(self, history: BearingHistory, rows: NDArray[np.intp]) -> LifeEstimates:
+        """Estimate at these rows, each from the rows up to it."""
+        level, plain = _level(history), self.before(history, rows)
+        values = np.column_stack([plain.rul_s, plain.low_s, plain.high_s])
+        for i, row in enumerate(rows):
+            until, age_s = level[: row + 1], history.age_s[: row + 1]
+            begun = onset(until, age_s)
+            if begun is not None and row + 1 - begun >= _FEWEST_ROWS:
+                rng = np.random.default_rng((self.seed, int(row)))
+                left = _run_on(until[begun:], age_s[begun:], failure=self.failure, rng=rng)
+                if left is not None:
+                    values[i] = np.clip(left, 0.0, self.longest_s)
+        return LifeEstimates(values[:, 0], values[:, 1], values[:, 2])
+
+
+def learn_mean_life(bearings: Sequence[BearingHistory]) -> MeanLife:
     """Give the mean life of the training bearings less the age, and the interval of one more such life.
 
     Parameters
@@ -35,7 +91,7 @@ def learn_mean_life(bearings: Sequence[BearingHistory]) -> LifeEstimator:
 
     Returns
     -------
-    callable
+    MeanLife
         From a history and rows of it to estimates, at least 0; of the history only the age is used.
 
     Raises
@@ -49,16 +105,10 @@ def learn_mean_life(bearings: Sequence[BearingHistory]) -> LifeEstimator:
     """
     lives = _lives(bearings)
     half = float(stats.t.ppf(1.0 - _TAIL, len(lives) - 1) * lives.std(ddof=1) * np.sqrt(1.0 + 1.0 / len(lives)))
-    mean = float(lives.mean())
-
-    def estimate(history: BearingHistory, rows: NDArray[np.intp]) -> LifeEstimates:
-        age_s = history.age_s[rows]
-        return LifeEstimates(*(np.maximum(life - age_s, 0.0) for life in (mean, mean - half, mean + half)))
-
-    return estimate
+    return MeanLife(float(lives.mean()), half)
 
 
-def learn_trend(bearings: Sequence[BearingHistory], *, seed: int) -> LifeEstimator:
+def learn_trend(bearings: Sequence[BearingHistory], *, seed: int) -> Trend:
     """Run the exponential growth of the RMS level since its onset on to the level at which training bearings failed.
 
     Parameters
@@ -70,7 +120,7 @@ def learn_trend(bearings: Sequence[BearingHistory], *, seed: int) -> LifeEstimat
 
     Returns
     -------
-    callable
+    Trend
         From a history and rows of it to estimates. Before the onset and where the level does not grow it says what
         `learn_mean_life` says; no estimate goes beyond the longest training life.
 
@@ -86,25 +136,9 @@ def learn_trend(bearings: Sequence[BearingHistory], *, seed: int) -> LifeEstimat
     90 % of lives drawn from the normal distribution of a and b that the fit's residuals give; draws that do not grow
     go on for ever.
     """
-    fallback = learn_mean_life(bearings)
+    before = learn_mean_life(bearings)
     failure = float(np.median([_level(bearing)[-1] for bearing in bearings]))
-    longest_s = float(_lives(bearings).max())
-
-    def estimate(history: BearingHistory, rows: NDArray[np.intp]) -> LifeEstimates:
-        level, plain = _level(history), fallback(history, rows)
-        values = np.column_stack([plain.rul_s, plain.low_s, plain.high_s])
-        for i, row in enumerate(rows):
-            until, age_s = level[: row + 1], history.age_s[: row + 1]
-            begun = onset(until, age_s)
-            if begun is not None and row + 1 - begun >= _FEWEST_ROWS:
-                left = _run_on(
-                    until[begun:], age_s[begun:], failure=failure, rng=np.random.default_rng((seed, int(row)))
-                )
-                if left is not None:
-                    values[i] = np.clip(left, 0.0, longest_s)
-        return LifeEstimates(values[:, 0], values[:, 1], values[:, 2])
-
-    return estimate
+    return Trend(before, failure, float(_lives(bearings).max()), seed)
 
 
 def onset(level: NDArray[np.floating], age_s: NDArray[np.floating]) -> int | None:

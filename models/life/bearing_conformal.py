@@ -3,24 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import ParameterError
-from models.life.bearing_baselines import FEWEST_BEARINGS, LifeEstimator
+from models.life.bearing_baselines import FEWEST_BEARINGS
 from models.life.bearing_figures import LifeEstimates
 from models.life.bearing_history import BearingHistory, moments
 
-__all__ = ["MOMENTS", "Learn", "Predict", "left_out", "widening", "with_intervals"]
+__all__ = ["MOMENTS", "CalibratedBearing", "Learn", "Predict", "left_out", "widening", "with_intervals"]
 
-# From a history and rows of it to logarithms of remaining seconds, shape (rows, 3): estimate, low, high.
-Predict = Callable[[BearingHistory, NDArray[np.intp]], NDArray[np.float64]]
+
+class Predict(Protocol):
+    """What was learned, without calibrated intervals."""
+
+    def __call__(self, history: BearingHistory, rows: NDArray[np.intp], /) -> NDArray[np.float64]:
+        """Logarithms of remaining seconds at these rows, shape (rows, 3): estimate, low, high."""
+
+    def inputs(self, histories: Sequence[BearingHistory], /) -> NDArray[np.floating]:
+        """What it sees of the last rows, shape (histories, inputs)."""
+
+
 Learn = Callable[[Sequence[BearingHistory]], Predict]
 
 # Every 5 % of a life from 10 % to 95 %: a long life counts no more than a short one.
 MOMENTS = np.arange(2, 20) / 20.0
 _SHARE = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class CalibratedBearing:
+    """What was learned with intervals that held for bearings it had not seen.
+
+    Attributes
+    ----------
+    predict : Predict
+    by : float
+        By how much its intervals are widened on both sides, in logarithms.
+    """
+
+    predict: Predict
+    by: float
+
+    def inputs(self, histories: Sequence[BearingHistory]) -> NDArray[np.floating]:
+        """What the system within sees of the last rows, shape (histories, inputs)."""
+        return self.predict.inputs(histories)
+
+    def __call__(self, history: BearingHistory, rows: NDArray[np.intp]) -> LifeEstimates:
+        """Estimate in seconds with 90 % intervals; an interval always holds its estimate."""
+        point, low, high = self.predict(history, rows).T
+        low, high = np.minimum(low - self.by, point), np.maximum(high + self.by, point)
+        return LifeEstimates(np.exp(point), np.exp(low), np.exp(high))
 
 
 def left_out(bearings: Sequence[BearingHistory]) -> list[tuple[list[BearingHistory], BearingHistory]]:
@@ -68,7 +104,7 @@ def widening(outside: Sequence[NDArray[np.floating]]) -> float:
     return max(float(np.quantile(values, _SHARE, method="inverted_cdf")) for values in outside)
 
 
-def with_intervals(learn: Learn, bearings: Sequence[BearingHistory]) -> LifeEstimator:
+def with_intervals(learn: Learn, bearings: Sequence[BearingHistory]) -> CalibratedBearing:
     """Learn from all bearings, and the widening of the intervals from each of them left out in turn.
 
     Parameters
@@ -80,7 +116,7 @@ def with_intervals(learn: Learn, bearings: Sequence[BearingHistory]) -> LifeEsti
 
     Returns
     -------
-    callable
+    CalibratedBearing
         From a history and rows of it to estimates in seconds; an interval always holds its estimate.
 
     Raises
@@ -98,10 +134,4 @@ def with_intervals(learn: Learn, bearings: Sequence[BearingHistory]) -> LifeEsti
         rows = moments(one, MOMENTS)
         predicted, truth = learn(others)(one, rows), np.log(one.rul_s[rows])
         outside.append(np.maximum(predicted[:, 1] - truth, truth - predicted[:, 2]))
-    by, predict = widening(outside), learn(bearings)
-
-    def estimate(history: BearingHistory, rows: NDArray[np.intp]) -> LifeEstimates:
-        point, low, high = predict(history, rows).T
-        return LifeEstimates(np.exp(point), np.exp(np.minimum(low - by, point)), np.exp(np.maximum(high + by, point)))
-
-    return estimate
+    return CalibratedBearing(learn(bearings), widening(outside))

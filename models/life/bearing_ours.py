@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.life.bearing_baselines import LifeEstimator
-from models.life.bearing_conformal import MOMENTS, Predict, left_out, with_intervals
+from models.life.bearing_conformal import MOMENTS, CalibratedBearing, left_out, with_intervals
 from models.life.bearing_figures import challenge_scores
 from models.life.bearing_history import INPUTS, BearingHistory, moments
-from models.life.bearing_network import LEVELS, Networks, Recipe, pinball
+from models.life.bearing_network import LEVELS, BearingNetwork, Networks, Recipe, pinball
 
-__all__ = ["GRID", "Setting", "choose_setting", "learn_ours"]
+__all__ = ["GRID", "ChosenQuantile", "Setting", "choose_setting", "learn_ours"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,29 @@ class Setting:
 
     recipe: Recipe
     level: int
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenQuantile:
+    """A learned network of which one quantile is the estimate.
+
+    Attributes
+    ----------
+    network : BearingNetwork
+    level : int
+        Index in ``bearing_network.LEVELS`` of that quantile.
+    """
+
+    network: BearingNetwork
+    level: int
+
+    def inputs(self, histories: Sequence[BearingHistory]) -> NDArray[np.float32]:
+        """What the network sees of the last rows, shape (histories, inputs)."""
+        return np.concatenate([self.network.scaled(one, np.array([len(one.age_s) - 1])) for one in histories])
+
+    def __call__(self, history: BearingHistory, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Logarithms of remaining seconds at these rows, shape (rows, 3): estimate, lowest and highest quantile."""
+        return self.network(history, rows)[:, [self.level, 0, -1]]
 
 
 _BROAD = ("age", "jump", "level")
@@ -94,7 +116,7 @@ def choose_setting(
 
 def learn_ours(
     bearings: Sequence[BearingHistory], *, seed: int, setting: Setting, networks: Networks | None = None
-) -> LifeEstimator:
+) -> CalibratedBearing:
     """Learn the network from all bearings and its intervals from networks that had not seen the bearing judged.
 
     Parameters
@@ -109,7 +131,7 @@ def learn_ours(
 
     Returns
     -------
-    callable
+    CalibratedBearing
         From a history and rows of it to estimates with 90 % intervals.
 
     Raises
@@ -127,8 +149,7 @@ def learn_ours(
     """
     kept = Networks() if networks is None else networks
 
-    def learn(some: Sequence[BearingHistory]) -> Predict:
-        network = kept.learn(some, recipe=setting.recipe, seed=seed)
-        return lambda history, rows: network(history, rows)[:, [setting.level, 0, -1]]
+    def learn(some: Sequence[BearingHistory]) -> ChosenQuantile:
+        return ChosenQuantile(kept.learn(some, recipe=setting.recipe, seed=seed), setting.level)
 
     return with_intervals(learn, bearings)

@@ -54,14 +54,29 @@ def bearing_lives(folder: Path) -> list[BearingHistory]:
 
 
 def learn_system(
-    system: str, bearings: Sequence[BearingHistory], *, seed: int, setting: Setting, networks: Networks
+    system: str, bearings: Sequence[BearingHistory], *, seed: int, setting: Setting | None, networks: Networks
 ) -> LifeEstimator:
     """Learn one of ``SYSTEMS`` from training bearings.
+
+    Parameters
+    ----------
+    system : str
+    bearings : sequence of BearingHistory
+    seed : int
+    setting : Setting or None
+        Of ours; the others have none.
+    networks : Networks
+        Where what ours learns is kept.
+
+    Returns
+    -------
+    callable
+        From a history and rows of it to estimates; an object of classes, so that it can be kept in files.
 
     Raises
     ------
     ParameterError
-        If the system is unknown or there are too few bearings.
+        If the system is unknown, ours without a setting, or there are too few bearings.
     """
     if system == "mean life":
         return learn_mean_life(bearings)
@@ -70,6 +85,8 @@ def learn_system(
     if system == "forest":
         return learn_forest(bearings, seed=seed)
     if system == "ours":
+        if setting is None:
+            raise ParameterError("ours was to learn without a setting; choose one on the same bearings before")
         return learn_ours(bearings, seed=seed, setting=setting, networks=networks)
     raise ParameterError(f"a system {system!r} was asked for; known are {', '.join(SYSTEMS)}")
 

@@ -150,6 +150,8 @@ def test_each_system_beats_chance_with_intervals_that_hold_the_estimate(
 def test_an_unknown_system_is_refused(bearings: list[BearingHistory], networks: Networks) -> None:
     with pytest.raises(ParameterError, match=f"a system 'oracle' was asked for; known are {', '.join(SYSTEMS)}"):
         learn_system("oracle", bearings, seed=1, setting=_SETTING, networks=networks)
+    with pytest.raises(ParameterError, match="ours was to learn without a setting"):
+        learn_system("ours", bearings, seed=1, setting=None, networks=networks)
 
 
 def test_stretched_lives_keep_the_vibration_and_move_age_and_target_alike(bearings: list[BearingHistory]) -> None:

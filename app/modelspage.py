@@ -21,12 +21,13 @@ not learn from, and keeps what was learned in a folder:
     raceway train zhang-2018 cwru --fold 0.007 --output zhang
     raceway train chen-2017 gearbox --all
     raceway train ours cmapss --subset FD003 --protocol publisher --json
+    raceway train ours femto --fold Bearing2_1
 
 **Held out.** The default keeps a part for the figure, and the figure is of exactly the system that is kept: on cwru
 one fault size, so that no damaged bearing is on both sides; on gearbox one load; on cmapss a fifth of the
-run-to-failure units. `--protocol` and `--fold` choose another part; protocols with one physical part on both sides
-say so, and their figures flatter. The figure of one fold and one seed is no comparison: `raceway evaluate` runs all
-folds. `--all` learns from everything and gives no figure.
+run-to-failure units; on femto one bearing. `--protocol` and `--fold` choose another part; protocols with one physical
+part on both sides say so, and their figures flatter. The figure of one fold and one seed is no comparison: `raceway
+evaluate` runs all folds. `--all` learns from everything and gives no figure.
 
 **Kept.** The folder is written under a temporary name, asked the same again, and then renamed. `manifest.json` says
 system, data set, split, seed, classes, feature contract, figures, versions and the digest of each file. Keras

@@ -1,4 +1,4 @@
-"""Bearings whose vibration grows over the second half of their lives: as histories, and as packs of the FEMTO form."""
+"""Bearings whose vibration grows over the second half of their lives: as histories, snapshots and FEMTO packs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.datasets.femto import RunToFailure
 from models.life.bearing_history import INDICATORS, BearingHistory
 
-__all__ = ["NAMES", "grown_history", "six_histories", "write_pack"]
+__all__ = ["LIVES_S", "NAMES", "grown_history", "grown_run", "six_histories", "write_pack", "write_six_packs"]
 
 NAMES = ("Bearing1_1", "Bearing1_2", "Bearing2_1", "Bearing2_2", "Bearing3_1", "Bearing3_2")
-_LIVES_S = (6000.0, 8000.0, 4000.0, 9000.0, 5000.0, 7000.0)
+LIVES_S = (6000.0, 8000.0, 4000.0, 9000.0, 5000.0, 7000.0)
 
 
 def _growth(share: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -32,8 +33,24 @@ def grown_history(name: str, life_s: float, *, seed: int, period_s: float = 20.0
 def six_histories() -> list[BearingHistory]:
     """One for each learning bearing, lives from 4,000 to 9,000 s."""
     return [
-        grown_history(name, life_s, seed=seed) for seed, (name, life_s) in enumerate(zip(NAMES, _LIVES_S, strict=True))
+        grown_history(name, life_s, seed=seed) for seed, (name, life_s) in enumerate(zip(NAMES, LIVES_S, strict=True))
     ]
+
+
+def grown_run(name: str, *, total: int, until: int, rul_s: float | None = None, seed: int = 0) -> RunToFailure:
+    """The first snapshots of a life, 100 s apart; `rul_s` in the place of what is left at each."""
+    numbers = np.arange(1, until + 1)
+    noise = np.random.default_rng(seed).standard_normal((until, 2, 2560)).astype(np.float32)
+    accel_g = (0.5 * np.exp(_growth(numbers / total)))[:, None, None].astype(np.float32) * noise
+    left_s = 100.0 * (total - numbers) if rul_s is None else np.full(until, rul_s)
+    return RunToFailure(name, accel_g, numbers, 100.0 * numbers, left_s, 25_600.0, 30.0, 4000.0)
+
+
+def write_six_packs(folder: Path) -> None:
+    """Write a pack of each learning bearing, snapshots 100 s apart over lives of ``LIVES_S``."""
+    folder.mkdir(parents=True)
+    for seed, (name, life_s) in enumerate(zip(NAMES, LIVES_S, strict=True)):
+        write_pack(folder / f"{name}.npz", total=int(life_s / 100), seed=seed, snapshot_period_s=np.array(100.0))
 
 
 def write_pack(

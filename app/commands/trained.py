@@ -38,7 +38,7 @@ class TrainGroup(click.Group):
 @click.argument("system")
 @click.argument("data_set", metavar="DATASET")
 @click.option("--protocol", help="How a part is held out for the figure; `raceway train list` names them.")
-@click.option("--fold", help="What is held out, such as '0.007 in', '40 %' or '2 of 5'.")
+@click.option("--fold", help="What is held out, such as '0.007 in', '40 %', '2 of 5' or Bearing2_1.")
 @click.option("--all", "everything", is_flag=True, help="Learn from everything; there is no figure then.")
 @click.option("--subset", "part", help="Of cmapss: FD001, FD002, FD003 or FD004.  [default: FD001]")
 @click.option("--seed", default=SEED, show_default=True, help="Of everything that is drawn.")
@@ -63,11 +63,11 @@ def train_system(
     replace: bool,
     as_json: bool,
 ) -> None:
-    """Train SYSTEM on DATASET (cwru, gearbox, cmapss) and keep it in a folder to be loaded and used again.
+    """Train SYSTEM on DATASET (cwru, gearbox, cmapss, femto) and keep it in a folder to be loaded and used again.
 
     By default a part is held out, so that the figure is of what was not learned from: on cwru one fault size, on
-    gearbox one load, on cmapss a fifth of the run-to-failure units. The figure is of exactly the system that is kept.
-    --all learns from everything.
+    gearbox one load, on cmapss a fifth of the run-to-failure units, on femto one bearing. The figure is of exactly the
+    system that is kept. --all learns from everything.
     """
     settings = settings_of(ctx)
     quiet_tensorflow()

@@ -98,13 +98,14 @@ class TrainedSystem:
 
         Parameters
         ----------
-        inputs : BearingWindows, ndarray or sequence of Unit
+        inputs : BearingWindows, ndarray, or sequence of Unit or RunToFailure
             For cwru `models.bearing.windows.BearingWindows`, for gearbox the samples of all sensors (4, n), for cmapss
-            histories, `models.life.protocol.Unit`.
+            histories, `models.life.protocol.Unit`, for femto snapshots up to the moment of the estimate,
+            `models.datasets.femto.RunToFailure`.
 
         Returns
         -------
-        ndarray of str or Estimates
+        ndarray of str, Estimates or LifeEstimates
             The class of each window, or remaining lives.
         """
         return self.family.predict(self.manifest.system, self.learned, inputs)

@@ -7,12 +7,13 @@ import re
 from features.errors import ParameterError
 from models.systems.cmapss import CmapssSystems
 from models.systems.cwru import CwruSystems
+from models.systems.femto import FemtoSystems
 from models.systems.gearbox import GearboxSystems
 from models.systems.trainable import Division, Entry, Family, HoldOut
 
 __all__ = ["FAMILIES", "division_named", "entry_named", "family_named", "part_named", "slug"]
 
-FAMILIES: tuple[Family, ...] = (CwruSystems(), GearboxSystems(), CmapssSystems())
+FAMILIES: tuple[Family, ...] = (CwruSystems(), GearboxSystems(), CmapssSystems(), FemtoSystems())
 
 
 def slug(name: str) -> str:

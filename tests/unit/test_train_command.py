@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bearings import LIVES_S, NAMES, grown_run, six_histories, write_six_packs
 from click.testing import CliRunner, Result
 
 from app.cli import _raceway
@@ -21,9 +22,11 @@ from models.bearing.windows import BearingWindows
 from models.datasets.cmapss import Turbofans
 from models.datasets.cwru import KINDS, records
 from models.datasets.gearbox import LOADS, STATES, GearboxRecord
+from models.life.bearing_network import BearingNetwork
+from models.life.bearing_ours import GRID, choose_setting
 from models.life.protocol import Unit
 from models.recordings import Recording
-from models.systems import cmapss, gearbox
+from models.systems import cmapss, femto, gearbox
 from models.systems.cwru import CwruSystems
 from models.systems.folder import load_system
 from models.systems.registry import FAMILIES, slug
@@ -174,10 +177,57 @@ def test_units_are_held_out_of_the_turbofans(settings: Settings, monkeypatch: py
     assert 0.0 <= float(estimates.left[0]) < 30.0
 
 
+@pytest.fixture
+def bearing_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_six_packs(tmp_path / "packs" / "femto")
+    monkeypatch.setenv("RACEWAY_DATA", str(tmp_path / "packs"))
+
+
+@pytest.mark.usefixtures("bearing_packs")
+def test_a_bearing_is_held_out_of_the_lives(settings: Settings) -> None:
+    figures = _trained(settings, "mean-life", "femto")
+    split = figures["split"]
+    assert (split["fold"], split["held_out"], split["leaky"]) == ("Bearing1_1", ["Bearing1_1"], False)
+    assert split["learned"] == list(NAMES[1:])
+    # At every moment the estimate is wrong by what the mean of the other lives is.
+    off_s = np.mean(LIVES_S[1:]) - LIVES_S[0]
+    assert (figures["metrics"]["mae_s"], figures["metrics"]["moments"]) == (pytest.approx(off_s), 18)
+    left_s = LIVES_S[0] * (1.0 - np.arange(2, 20) / 20.0)
+    assert figures["metrics"]["score"] == pytest.approx(np.mean(0.5 ** (100.0 * off_s / left_s / 5.0)))
+    everything = _trained(settings, "trend", "femto", "--all")
+    assert (everything["metrics"], everything["split"]["learned"]) == ({}, list(NAMES))
+    run = grown_run("Bearing1_3", total=60, until=58)
+    said = load_system(Path(everything["folder"])).predict([run])
+    assert 0.0 <= float(said.rul_s[0]) < 1000.0
+
+
+@pytest.mark.usefixtures("bearing_packs")
+def test_our_settings_are_chosen_without_the_bearing_held_out(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen_from: list[str] = []
+
+    def choose(bearings: Any, **given: Any) -> Any:
+        chosen_from.extend(bearing.name for bearing in bearings)
+        return choose_setting(bearings, **given)
+
+    monkeypatch.setattr(femto, "choose_setting", choose)
+    # One network stands for all that would be learned: tracing the graph of each takes seconds.
+    network = BearingNetwork.learn(six_histories()[:1], recipe=GRID[1], seed=1, steps=2)
+    monkeypatch.setattr(BearingNetwork, "learn", lambda *_, **__: network)
+    monkeypatch.setattr(femto, "GRID", GRID[1:2])
+    figures = _trained(settings, "ours", "femto", "--fold", "Bearing2_1")
+    assert chosen_from == figures["split"]["learned"] == [name for name in NAMES if name != "Bearing2_1"]
+    assert figures["split"]["setting"]["inputs"] == list(GRID[1].inputs)
+    assert figures["files"]["model-int8.tflite"] < 16 * 1024
+    assert {"mae_s", "late_error_percent", "score", "coverage90"} < figures["metrics"].keys()
+    assert dict(load_system(Path(figures["folder"])).manifest.metrics) == figures["metrics"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["ridge", "femto"], "no system learns from a data set 'femto'; one of cwru, gearbox, cmapss is wanted"),
+        (["ridge", "xjtu"], "no system learns from a data set 'xjtu'; one of cwru, gearbox, cmapss, femto is wanted"),
         (["theirs", "gearbox"], "no system of gearbox is called 'theirs'; one of ridge, random-forest"),
         (["babu", "cwru"], "is called 'babu' (it learns from cmapss); one of ours,"),
         (["ridge", "cwru", "--subset", "FD001"], "'FD001' is no part of cwru; it has none"),
@@ -186,6 +236,8 @@ def test_units_are_held_out_of_the_turbofans(settings: Settings, monkeypatch: py
         (["ridge", "cwru", "--fold", "9"], "'9' names no folds; one of 0.007 in, 0.014 in, 0.021 in is wanted"),
         (["ridge", "cwru", "--fold", "0.0"], "'0.0' names 3 folds"),
         (["ridge", "cwru", "--all", "--fold", "0.007"], "leave one of them out"),
+        (["trend", "femto", "--fold", "Bearing1"], "'Bearing1' names 2 folds; one of Bearing1_1, Bearing1_2, "),
+        (["trend", "femto", "--subset", "FD001"], "'FD001' is no part of femto; it has none"),
         (["ridge", "gearbox"], "and run `raceway data import gearbox SOURCE_DIR`"),
         (["ridge", "cwru", "--output", "."], "is there already; name another folder"),
     ],
@@ -202,8 +254,9 @@ def test_a_mistake_is_one_sentence(settings: Settings, arguments: list[str], sen
 
 def test_a_missing_pack_names_its_publisher(settings: Settings, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("RACEWAY_DATA", str(tmp_path))
-    for data_set, publisher in (("cwru", "Case Western"), ("cmapss", "NASA Ames"), ("gearbox", "Y. Pandya")):
-        shown = _run(settings, "train", "ridge", data_set)
+    publishers = {"cwru": "Case Western", "cmapss": "NASA Ames", "gearbox": "Y. Pandya", "femto": "FEMTO-ST"}
+    for data_set, publisher in publishers.items():
+        shown = _run(settings, "train", "trend" if data_set == "femto" else "ridge", data_set)
         assert shown.exit_code == 2
         assert publisher in shown.stderr
         assert f"raceway data import {data_set}" in shown.stderr

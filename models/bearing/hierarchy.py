@@ -100,28 +100,49 @@ class AdaptiveNetwork(NetworkClassifier):
             raise ParameterError(f"windows of {self.classes.tolist()} alone were given; two classes are wanted")
         keras.utils.set_random_seed(self.seed)
         self.model = self.build(keras, x.shape[1:], self.classes.size)
-        self.rates, self.losses = [self.training.rate], []
-        descent = keras.optimizers.SGD(self.training.rate, momentum=_MOMENTUM)
-        self.model.compile(optimizer=descent, loss=keras.losses.SparseCategoricalCrossentropy())
-        follow = keras.callbacks.LambdaCallback(on_epoch_end=self._follow)
-        self.model.fit(
-            x.astype(np.float32),
-            index,
-            sample_weight=balanced_weights(index),
-            epochs=self.training.epochs,
-            batch_size=self.training.batch,
-            callbacks=[follow],
-            verbose=0,
-        )
+        self._descend(x.astype(np.float32), index)
         return self
 
-    def _follow(self, epoch: int, logs: dict[str, float]) -> None:
-        """Note the loss and set the rate of the next epoch."""
-        del epoch
-        self.losses.append(float(logs["loss"]))
-        if len(self.losses) > 1:
-            self.rates.append(adapted(self.rates[-1], before=self.losses[-2], now=self.losses[-1]))
-            self.model.optimizer.learning_rate.assign(self.rates[-1])
+    def _descend(self, x: NDArray[np.float32], index: NDArray[np.intp]) -> None:
+        """Minimise the cross-entropy pass by pass, each in one call, and set the rate of the next by the loss."""
+        import tensorflow as tf
+
+        descent, take = self._compiled()
+        given = tuple(tf.constant(value) for value in (x, index, balanced_weights(index)))
+        rng, batch = np.random.default_rng(self.seed), min(self.training.batch, len(x))
+        self.rates, self.losses = [], []
+        rate = self.training.rate
+        for _ in range(self.training.epochs):
+            descent.learning_rate.assign(rate)
+            order = rng.permutation(len(x))[: len(x) // batch * batch].reshape(-1, batch)
+            self.rates.append(rate)
+            self.losses.append(float(take(*given, tf.constant(order))))
+            if len(self.losses) > 1:
+                rate = adapted(rate, before=self.losses[-2], now=self.losses[-1])
+
+    def _compiled(self) -> tuple[Any, Any]:
+        """Give the optimiser, and one pass over batches as a graph that returns the mean loss."""
+        import keras
+        import tensorflow as tf
+
+        model, loss = self.model, keras.losses.SparseCategoricalCrossentropy()
+        descent = keras.optimizers.SGD(self.training.rate, momentum=_MOMENTUM)
+        descent.build(model.trainable_variables)
+
+        # Each return to Python would cost about as much as a step.
+        @tf.function  # type: ignore[untyped-decorator]
+        def take(data: Any, truth: Any, weights: Any, order: Any) -> Any:
+            total, steps = tf.constant(0.0), tf.shape(order)[0]
+            for i in tf.range(steps):
+                rows = order[i]
+                with tf.GradientTape() as tape:
+                    named = model(tf.gather(data, rows), training=True)
+                    value = loss(tf.gather(truth, rows), named, sample_weight=tf.gather(weights, rows))
+                descent.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
+                total += value
+            return total / tf.cast(steps, tf.float32)
+
+        return descent, take
 
 
 class TypeThenSeverity:

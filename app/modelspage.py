@@ -33,7 +33,7 @@ evaluate` runs all folds. `--all` learns from everything and gives no figure.
 system, data set, split, seed, classes, feature contract, figures, versions and the digest of each file. Keras
 networks are `network-0.keras` and so on, arrays `arrays.npz`; `state.pickle` says how they hang together. Where a
 system is one network, `model.tflite` and `model-int8.tflite` stand beside it for gateways and nodes; their inputs are
-what `learned.inputs` makes of measurements.
+what `learned.inputs` makes of measurements. Quantiles of an int8 network may cross by a step: sort them.
 
 **Loaded.** `load_system` gives an object that predicts as the one that was kept:
 

@@ -135,7 +135,6 @@ class AdaptiveNetwork(NetworkClassifier):
         descent.build(model.trainable_variables)
 
         # Each return to Python would cost about as much as a step.
-        @tf.function  # type: ignore[untyped-decorator]
         def take(data: Any, truth: Any, weights: Any, order: Any) -> Any:
             total, steps = tf.constant(0.0), tf.shape(order)[0]
             for i in tf.range(steps):
@@ -147,7 +146,7 @@ class AdaptiveNetwork(NetworkClassifier):
                 total += value
             return total / tf.cast(steps, tf.float32)
 
-        return descent, take
+        return descent, tf.function(take)
 
 
 class TypeThenSeverity:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.bearing.network import NetworkClassifier, balanced_weights
 
-__all__ = ["SmallBatchClassifier", "settle"]
+__all__ = ["SmallBatchClassifier", "compiled_pass", "settle"]
 
 
 class SmallBatchClassifier(NetworkClassifier):
@@ -33,21 +33,9 @@ class SmallBatchClassifier(NetworkClassifier):
 
         order = self._dealt(len(x))
         optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(self.training.rate, len(order)))
-        model, loss = self.model, keras.losses.SparseCategoricalCrossentropy()
-        optimizer.build(model.trainable_variables)
-
-        # Each return to Python would cost more than a step of batches as small as these.
-        def take(data: Any, truth: Any, weights: Any, order: Any) -> None:
-            for i in tf.range(tf.shape(order)[0]):
-                rows = order[i]
-                with tf.GradientTape() as tape:
-                    named = model(tf.gather(data, rows), training=True)
-                    value = loss(tf.gather(truth, rows), named, sample_weight=tf.gather(weights, rows))
-                optimizer.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
-
-        given = tuple(tf.constant(value) for value in (x, index, balanced_weights(index), order))
-        tf.function(take).get_concrete_function(*given)(*given)
-        settle(model, x)
+        given = (tf.constant(value) for value in (x, index, balanced_weights(index), order))
+        compiled_pass(self.model, optimizer)(*given)
+        settle(self.model, x)
 
     def _dealt(self, windows: int) -> NDArray[np.intp]:
         """Indices of the windows of each batch, shape (steps, batch)."""
@@ -55,6 +43,45 @@ class SmallBatchClassifier(NetworkClassifier):
         kept = windows // batch * batch
         passes = [rng.permutation(windows)[:kept] for _ in range(self.training.epochs)]
         return np.concatenate(passes).reshape(-1, batch)
+
+
+def compiled_pass(model: Any, optimizer: Any) -> Any:
+    """Give the descent over any number of batches as one graph.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Ends in a softmax; changed in place by each call.
+    optimizer : keras.optimizers.Optimizer
+
+    Returns
+    -------
+    callable
+        From windows, the class and the weight of each, and the indices of the windows of each batch (steps, batch), as
+        tensors, to the mean cross-entropy of the batches before their steps.
+
+    Notes
+    -----
+    Each return to Python would cost more than a step of batches as small as these.
+    """
+    import keras
+    import tensorflow as tf
+
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    optimizer.build(model.trainable_variables)
+
+    def take(data: Any, truth: Any, weights: Any, order: Any) -> Any:
+        total, steps = tf.constant(0.0), tf.shape(order)[0]
+        for i in tf.range(steps):
+            rows = order[i]
+            with tf.GradientTape() as tape:
+                named = model(tf.gather(data, rows), training=True)
+                value = loss(tf.gather(truth, rows), named, sample_weight=tf.gather(weights, rows))
+            optimizer.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
+            total += value
+        return total / tf.cast(steps, tf.float32)
+
+    return tf.function(take)
 
 
 def settle(model: Any, x: NDArray[np.float32]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import ParameterError
+from models.bearing.descent import compiled_pass
 from models.bearing.network import NetworkClassifier, Training, balanced_weights
 from models.bearing.standardised import Standardised
 from models.bearing.windows import BearingWindows, FaultClassifier
@@ -88,29 +89,13 @@ class AdaptiveNetwork(NetworkClassifier):
     rates: list[float]
     losses: list[float]
 
-    def fit(self, x: NDArray[np.floating], labels: NDArray[np.str_]) -> AdaptiveNetwork:
-        """Learn from images, shape (windows, side, side, 1), and the class of each; returns itself.
-
-        Raises
-        ------
-        ParameterError
-            If fewer than two classes occur.
-        """
-        import keras
-
-        self.classes, index = np.unique(labels, return_inverse=True)
-        if self.classes.size < 2:
-            raise ParameterError(f"windows of {self.classes.tolist()} alone were given; two classes are wanted")
-        keras.utils.set_random_seed(self.seed)
-        self.model = self.build(keras, x.shape[1:], self.classes.size)
-        self._descend(x.astype(np.float32), index)
-        return self
-
     def _descend(self, x: NDArray[np.float32], index: NDArray[np.intp]) -> None:
         """Minimise the cross-entropy pass by pass, each in one call, and set the rate of the next by the loss."""
+        import keras
         import tensorflow as tf
 
-        descent, take = self._compiled()
+        descent = keras.optimizers.Adam(self.training.rate)
+        take = compiled_pass(self.model, descent)
         given = tuple(tf.constant(value) for value in (x, index, balanced_weights(index)))
         rng, batch = np.random.default_rng(self.seed), min(self.training.batch, len(x))
         self.rates, self.losses = [], []
@@ -124,29 +109,6 @@ class AdaptiveNetwork(NetworkClassifier):
                 return
             if len(self.losses) > 1:
                 rate = adapted(rate, before=self.losses[-2], now=self.losses[-1])
-
-    def _compiled(self) -> tuple[Any, Any]:
-        """Give the optimiser, and one pass over batches as a graph that returns the mean loss."""
-        import keras
-        import tensorflow as tf
-
-        model, loss = self.model, keras.losses.SparseCategoricalCrossentropy()
-        descent = keras.optimizers.Adam(self.training.rate)
-        descent.build(model.trainable_variables)
-
-        # Each return to Python would cost about as much as a step.
-        def take(data: Any, truth: Any, weights: Any, order: Any) -> Any:
-            total, steps = tf.constant(0.0), tf.shape(order)[0]
-            for i in tf.range(steps):
-                rows = order[i]
-                with tf.GradientTape() as tape:
-                    named = model(tf.gather(data, rows), training=True)
-                    value = loss(tf.gather(truth, rows), named, sample_weight=tf.gather(weights, rows))
-                descent.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
-                total += value
-            return total / tf.cast(steps, tf.float32)
-
-        return descent, tf.function(take)
 
 
 class TypeThenSeverity:

@@ -40,7 +40,7 @@ class Calibration:
     Attributes
     ----------
     temperature : float
-        That its probabilities are softened by.
+        That its probabilities are softened by; from 1, which leaves them as they are.
     threshold : float
         Top probability below which the answer is unknown; infinity where no answer is to be trusted.
     farthest : float
@@ -188,7 +188,8 @@ class LinesNetwork:
             held[np.ix_(out, np.isin(classes, part.classes))] = part.probabilities(x[out])
             distances[out] = part.distances(x[out])
         index = np.searchsorted(classes, labels)
-        softness = temperature(held, index)
+        # Held-out networks knew fewer bearings: that they agree is no reason to make an answer surer than it is.
+        softness = max(temperature(held, index), 1.0)
         threshold = unknown_threshold(tempered(held, softness), index, error_share=error_share)
         self.fit(x, labels)
         self.calibration = Calibration(softness, threshold, float(distances.max()))

@@ -109,5 +109,5 @@ def test_tested_loads_are_never_learned_from(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_unknown_systems_are_refused() -> None:
-    with pytest.raises(ParameterError, match="systems oracle were asked for; known are ridge"):
+    with pytest.raises(ParameterError, match="systems oracle were asked for; known are ours, ridge"):
         gearbox_states(Path(), seeds=[1], progress=_silent, systems=["oracle"])

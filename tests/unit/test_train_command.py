@@ -228,7 +228,7 @@ def test_our_settings_are_chosen_without_the_bearing_held_out(
     ("arguments", "sentence"),
     [
         (["ridge", "xjtu"], "no system learns from a data set 'xjtu'; one of cwru, gearbox, cmapss, femto is wanted"),
-        (["theirs", "gearbox"], "no system of gearbox is called 'theirs'; one of ridge, random-forest"),
+        (["theirs", "gearbox"], "no system of gearbox is called 'theirs'; one of ours, ridge, random-forest"),
         (["babu", "cwru"], "is called 'babu' (it learns from cmapss); one of ours,"),
         (["ridge", "cwru", "--subset", "FD001"], "'FD001' is no part of cwru; it has none"),
         (["ridge", "cmapss", "--subset", "FD009"], "one of FD001, FD002, FD003, FD004 is wanted"),

@@ -57,6 +57,11 @@ class Baseline:
         """Score above which a window is abnormal, in healthy standard deviations."""
         return self.tail.level(self.false_alarm_rate)
 
+    def scores(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Score features by the Keras model, shape (windows,), in healthy standard deviations."""
+        scaled = self.scaler.apply(features)
+        return reconstruction_error(scaled, np.asarray(self.model(scaled)))
+
 
 def learn_baseline(
     features: NDArray[np.floating],

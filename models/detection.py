@@ -15,12 +15,21 @@ from features.contract import WATCHED
 from features.errors import ParameterError
 from features.extraction import extract
 from models.alarm import Alarm, AlarmConfig
-from models.autoencoder import Baseline, learn_baseline
+from models.autoencoder import learn_baseline
 from models.datasets import femto
-from models.serving import reconstruction_error
 from models.tail import Tail
 
-__all__ = ["GRID", "LEAST_LEAD_S", "Detection", "Detector", "choose", "detect", "femto_detection", "trailing_median"]
+__all__ = [
+    "GRID",
+    "LEAST_LEAD_S",
+    "Detection",
+    "Detector",
+    "choose",
+    "detect",
+    "detections",
+    "femto_detection",
+    "trailing_median",
+]
 
 Progress = Callable[[int, int], None]
 
@@ -173,6 +182,42 @@ def _near(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return all(abs(i - j) <= 1 for i, j in zip(a, b, strict=True))
 
 
+def detections(
+    features: NDArray[np.float32],
+    rul_s: NDArray[np.float64],
+    *,
+    healthy: int,
+    convert: Callable[[Any], bytes],
+    seed: int,
+    detectors: Sequence[Detector] = GRID,
+) -> dict[Detector, Detection]:
+    """Learn a baseline from a healthy start and run over the life every setting that takes a start of this length.
+
+    Parameters
+    ----------
+    features : ndarray, shape (snapshots, features)
+        In time order, from the beginning.
+    rul_s : ndarray, shape (snapshots,)
+        Time to the end of the test in seconds.
+    healthy : int
+        Snapshots of the start.
+    convert : callable
+        From a Keras model to `.tflite` bytes.
+    seed : int
+    detectors : sequence of Detector
+        Those of another start are left out.
+
+    Raises
+    ------
+    ParameterError
+        If the life is not longer than its start, or the start too short to learn from.
+    """
+    baseline = learn_baseline(features[:healthy], convert=convert, seed=seed)
+    scores = baseline.scores(features)
+    wanted = [detector for detector in detectors if detector.healthy == healthy]
+    return {d: detect(scores, baseline.held_out, rul_s, detector=d) for d in wanted}
+
+
 def femto_detection(
     folder: Path, *, convert: Callable[[Any], bytes], seeds: Sequence[int], progress: Progress
 ) -> dict[str, Any]:
@@ -210,10 +255,7 @@ def femto_detection(
         for name, (features, rul_s) in lives.items():
             found[name] = {}
             for healthy in starts:
-                baseline = learn_baseline(features[:healthy], convert=convert, seed=seed)
-                scores = _scores(baseline, features)
-                for detector in (d for d in GRID if d.healthy == healthy):
-                    found[name][detector] = detect(scores, baseline.held_out, rul_s, detector=detector)
+                found[name] |= detections(features, rul_s, healthy=healthy, convert=convert, seed=seed)
                 done += 1
                 progress(done, total)
         rows += [_row(name, seed, found, lives[name][1]) for name in lives]
@@ -251,8 +293,3 @@ def _life(folder: Path, name: str) -> tuple[NDArray[np.float32], NDArray[np.floa
     run = femto.run_to_failure(folder, name)
     features = extract(run.accel_g, run.rate_hz, profile=WATCHED, unit="g")
     return features.reshape(len(features), -1), run.rul_s
-
-
-def _scores(baseline: Baseline, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    scaled = baseline.scaler.apply(features)
-    return reconstruction_error(scaled, np.asarray(baseline.model(scaled)))

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.autoencoder import learn_baseline
-from models.detection import GRID, Detection, Detector, choose, detect
-from models.serving import reconstruction_error
+from models.detection import GRID, Detection, Detector, choose, detections
 
 __all__ = ["Life", "choose_detector", "detect_unseen"]
 
@@ -49,7 +47,7 @@ def choose_detector(
     done = 0
     for life in lives.values():
         for healthy in starts:
-            judged = _detections(life, healthy, [d for d in GRID if d.healthy == healthy], convert=convert, seed=seed)
+            judged = detections(*life, healthy=healthy, convert=convert, seed=seed)
             for detector, detection in judged.items():
                 found[detector].append(detection)
             progress(done := done + 1, len(lives) * len(starts))
@@ -78,15 +76,5 @@ def detect_unseen(life: Life, *, detector: Detector, convert: Convert, seed: int
     """
     if len(life[0]) <= detector.healthy:
         return {"false_alarms": None, "lead_s": None, "setting": asdict(detector)}
-    detection = _detections(life, detector.healthy, [detector], convert=convert, seed=seed)[detector]
-    return asdict(detection) | {"setting": asdict(detector)}
-
-
-def _detections(
-    life: Life, healthy: int, detectors: list[Detector], *, convert: Convert, seed: int
-) -> dict[Detector, Detection]:
-    features, rul_s = life
-    baseline = learn_baseline(features[:healthy], convert=convert, seed=seed)
-    scaled = baseline.scaler.apply(features)
-    scores = reconstruction_error(scaled, np.asarray(baseline.model(scaled)))
-    return {detector: detect(scores, baseline.held_out, rul_s, detector=detector) for detector in detectors}
+    judged = detections(*life, healthy=detector.healthy, convert=convert, seed=seed, detectors=[detector])
+    return asdict(judged[detector]) | {"setting": asdict(detector)}

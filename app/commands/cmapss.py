@@ -49,7 +49,7 @@ def evaluate_cmapss(
     seed: int,
     beside: tuple[Path, ...],
 ) -> dict[str, Any]:
-    """Remaining life of the C-MAPSS test units by Babu's network, ours with its intervals, and three baselines."""
+    """Remaining life of the C-MAPSS test units by Babu's network, ours with its intervals, and four baselines."""
     settings_of(ctx)
     quiet_tensorflow()
     from models.datasets.cmapss import NAMES

@@ -13,6 +13,7 @@ from features.bearing import bearing_named
 from features.errors import ParameterError
 from features.window import cut
 from models.bearing.calibration import expected_calibration_error
+from models.bearing.comparison import balanced_accuracy
 from models.bearing.ours import N_SAMPLES
 from models.bearing.ours_network import UNKNOWN, LinesNetwork, lines_and_levels
 from models.bearing.protocols import eligible, protocol_named
@@ -130,8 +131,8 @@ def _fold(
         "calibration_error_before": expected_calibration_error(raw, index),
         "calibration_error": expected_calibration_error(learned.probabilities(x), index),
         "answered": float(given.mean()),
-        "balanced_accuracy": _balanced(kinds, named),
-        "balanced_accuracy_answered": _balanced(kinds[given], answers[given]) if given.any() else None,
+        "balanced_accuracy": balanced_accuracy(kinds, named),
+        "balanced_accuracy_answered": balanced_accuracy(kinds[given], answers[given]) if given.any() else None,
         "wrong_answered": float(np.mean(answers[given] != kinds[given])) if given.any() else None,
         "kinds_answered": int(np.unique(kinds[given]).size),
         "int8_bytes": len(network),
@@ -165,8 +166,3 @@ def _means(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         for answer in ("unknown", "normal"):
             means[f"{kind}_never_learned_{answer}"] = float(np.mean([r["never_learned"][kind][answer] for r in rows]))
     return means
-
-
-def _balanced(kinds: NDArray[np.str_], named: NDArray[np.str_]) -> float:
-    """Mean over the kinds that occur of the share named right."""
-    return float(np.mean([np.mean(named[kinds == kind] == kind) for kind in np.unique(kinds)]))

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from app.cli import _raceway
 from features.errors import RecordingError
-from models import detection_unseen
+from models import detection
 from models.datasets.femto import CHALLENGE_CUTS, read_bearing
 from models.detection import GRID, Detection, Detector
 from models.detection_unseen import choose_detector, detect_unseen
@@ -122,29 +122,17 @@ def test_the_seeds_of_a_system_speak_together() -> None:
 class _Learned:
     """A baseline whose score is its first feature."""
 
-    held_out = np.ones(60)
-
     def __init__(self, features: np.ndarray, **_: Any) -> None:
         self.held_out = 1.0 + 0.1 * np.random.default_rng(len(features)).random(len(features))
-        self.scaler, self.model = self, None
 
-    def apply(self, features: np.ndarray) -> np.ndarray:
-        return features
-
-    def model_of(self, features: np.ndarray) -> np.ndarray:
-        return features
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        return features[:, 0]
 
 
 def test_detection_on_a_further_bearing_uses_the_setting_that_served_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def learn(features: np.ndarray, **_: Any) -> Any:
-        learned = _Learned(features)
-        learned.model = learned.model_of
-        return learned
-
-    monkeypatch.setattr(detection_unseen, "learn_baseline", learn)
-    monkeypatch.setattr(detection_unseen, "reconstruction_error", lambda scaled, _: scaled[:, 0])
+    monkeypatch.setattr(detection, "learn_baseline", _Learned)
 
     def life(*, step: float) -> Any:
         scores = np.concatenate([np.ones(150), np.full(150, step)])[:, None].astype(np.float32)

@@ -99,7 +99,6 @@ def test_a_bearings_setting_does_not_depend_on_its_own_life(monkeypatch: pytest.
         # A score stands in for the features, and the network gives it back.
         monkeypatch.setattr(detection, "_life", lambda _, name, lives=lives: lives[name])
         monkeypatch.setattr(detection, "learn_baseline", lambda x, **_: _Learned(x))
-        monkeypatch.setattr(detection, "_scores", lambda _, x: x)
         found = femto_detection(Path(), convert=lambda _: b"", seeds=[1, 2], progress=progress)
         assert shown[-1] == (24, 24)
         assert len(found["rows"]) == 12
@@ -112,6 +111,9 @@ def test_a_bearings_setting_does_not_depend_on_its_own_life(monkeypatch: pytest.
 class _Learned:
     def __init__(self, x: np.ndarray) -> None:
         self.held_out = x
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        return x
 
 
 def test_the_grid_has_no_setting_twice() -> None:

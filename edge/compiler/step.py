@@ -1,0 +1,80 @@
+"""One step of a compiled model: the C call that runs an operator and the constants it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Record", "Step", "Table"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A constant array in flash.
+
+    Attributes
+    ----------
+    ctype : str
+        Of an element, for example `int8_t`.
+    values : ndarray of integers, shape (n,)
+        At least one.
+    """
+
+    ctype: str
+    values: NDArray[np.integer]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes in flash, without padding."""
+        return int(self.values.size) * {"8": 1, "6": 2, "2": 4}[self.ctype.removesuffix("_t")[-1]]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A constant struct in flash.
+
+    Attributes
+    ----------
+    struct : str
+        Its C type, for example `struct rw_add`.
+    fields : mapping of str to int or str
+        A number, or `{role}` for the address of another constant of the step (`&{role}` for a struct).
+    """
+
+    struct: str
+    fields: Mapping[str, int | str]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What runs one operator, or several that are computed at once.
+
+    Attributes
+    ----------
+    operators : tuple of str
+        TensorFlow Lite's names of what is computed here, in their order.
+    inputs : tuple of int
+        The tensors that are read.
+    output : int
+        The tensor that is written.
+    call : str
+        The C statement; `{in0}`, `{in1}`, ... and `{out}` stand for `const int8_t *` and `int8_t *`, `{scratch}` for
+        `void *`, and `{role}` for the name of a constant.
+    sources : tuple of str
+        The files of the runtime that it needs, for example `rw_add.c`.
+    constants : mapping of str to Table or Record
+        By role, each after those it refers to.
+    scratch_bytes : int
+        Memory that is needed during the call only.
+    """
+
+    operators: tuple[str, ...]
+    inputs: tuple[int, ...]
+    output: int
+    call: str
+    sources: tuple[str, ...]
+    constants: Mapping[str, Table | Record] = field(default_factory=dict)
+    scratch_bytes: int = 0

@@ -1,0 +1,40 @@
+/* Fixed-point arithmetic of TensorFlow Lite's integer kernels, bit for bit: a quantised multiplier is m * 2^(shift - 31)
+ * with m in [2^30, 2^31) in Q31; products are rounded twice, half up and then half away from zero.
+ * Source: gemmlowp's fixed-point definitions as TensorFlow Lite uses them (double rounding). */
+#ifndef RW_FIXED_H
+#define RW_FIXED_H
+
+#include <stdint.h>
+
+/* x * m / 2^31, rounded half up (Q31 product); x = m = INT32_MIN saturates. */
+static inline int32_t rw_doubling_high_multiply(int32_t x, int32_t m)
+{
+    if (x == INT32_MIN && m == INT32_MIN) {
+        return INT32_MAX;
+    }
+    return (int32_t)(((int64_t)x * m + (INT64_C(1) << 30)) >> 31);
+}
+
+/* x / 2^exponent, rounded half away from zero; 0 <= exponent <= 31. */
+static inline int32_t rw_rounding_shift(int32_t x, int exponent)
+{
+    const int32_t mask = (int32_t)((INT64_C(1) << exponent) - 1);
+    const int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);
+    return (x >> exponent) + ((x & mask) > threshold ? 1 : 0);
+}
+
+/* x * m * 2^(shift - 31); the caller sees to it that x * 2^shift fits where shift is positive. */
+static inline int32_t rw_requantise(int32_t x, int32_t m, int shift)
+{
+    const int left = shift > 0 ? shift : 0;
+    const int right = shift > 0 ? 0 : -shift;
+    return rw_rounding_shift(rw_doubling_high_multiply((int32_t)((uint32_t)x << left), m), right);
+}
+
+static inline int8_t rw_clamp(int32_t x, int32_t lowest, int32_t highest)
+{
+    const int32_t above = x < lowest ? lowest : x;
+    return (int8_t)(above > highest ? highest : above);
+}
+
+#endif

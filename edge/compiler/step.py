@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Record", "Step", "Table"]
+__all__ = ["Form", "Record", "Step", "Table"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Record:
-    """A constant struct in flash.
+    """A constant struct in flash, or an array of them.
 
     Attributes
     ----------
@@ -42,10 +42,32 @@ class Record:
         Its C type, for example `struct rw_add`.
     fields : mapping of str to int or str
         A number, or `{role}` for the address of another constant of the step (`&{role}` for a struct).
+    more : tuple of such mappings
+        The further elements of an array.
     """
 
     struct: str
     fields: Mapping[str, int | str]
+    more: tuple[Mapping[str, int | str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of `rw_tiles` (`edge/runtime/rw_product.h`) that a step needs as a function of its own."""
+
+    rows: int
+    sparse: bool
+    pooled: bool
+    one_segment: bool
+    per_row: bool
+    clamped: bool
+
+    @property
+    def role(self) -> str:
+        """Its name, which a `Record` refers to as `{role}`."""
+        parts = ["sparse" if self.sparse else "dense", str(self.rows)]
+        parts += [name for name in ("pooled", "one_segment", "per_row", "clamped") if getattr(self, name)]
+        return "_".join(parts)
 
 
 @dataclass(frozen=True)
@@ -69,6 +91,8 @@ class Step:
         By role, each after those it refers to.
     scratch_bytes : int
         Memory that is needed during the call only.
+    forms : tuple of Form
+        What it needs of the product kernel.
     """
 
     operators: tuple[str, ...]
@@ -78,3 +102,4 @@ class Step:
     sources: tuple[str, ...]
     constants: Mapping[str, Table | Record] = field(default_factory=dict)
     scratch_bytes: int = 0
+    forms: tuple[Form, ...] = ()

@@ -1,0 +1,234 @@
+"""Steps of dense layers and convolutions: the choice of kernel, its constants, and a maximum pooling fused into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.compiler.convolution import Layer
+from edge.compiler.product import GROUP, Band, encode, fits, folded_bias, grouped
+from edge.compiler.step import Form, Record, Step, Table
+
+__all__ = ["Pooling", "can_pool", "lower_layer"]
+
+_FOUR_BYTES = 8  # struct rw_four
+_INT8 = (-128, 127)
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """A maximum pooling without padding, of height and width; `out_shape` is height, width, channels after it."""
+
+    size: tuple[int, int]
+    stride: tuple[int, int]
+    out_shape: tuple[int, int, int]
+
+
+def lower_layer(
+    layer: Layer, operators: tuple[str, ...], tensors: tuple[int, int], pooling: Pooling | None = None
+) -> Step:
+    """Choose the kernel of a layer and write its constants.
+
+    Parameters
+    ----------
+    layer : Layer
+        As the file has it.
+    operators : tuple of str
+        What is computed, for the report.
+    tensors : tuple of int
+        Number of what is read, and of what is written.
+    pooling : Pooling or None
+        Only where `can_pool`.
+
+    Returns
+    -------
+    Step
+        Of the product kernel where it is exact, else of the plain one.
+    """
+    if not _is_exact(layer):
+        return _plain(layer, operators, tensors)
+    return _product(layer, operators, tensors, pooling or Pooling((1, 1), (1, 1), layer.out_shape))
+
+
+def can_pool(layer: Layer) -> bool:
+    """Whether a maximum pooling may be fused: windows then are stretches of rows that are expanded once."""
+    return _is_exact(layer) and _layout(layer) != "RW_WINDOWS"
+
+
+def _is_exact(layer: Layer) -> bool:
+    exact = fits(layer.weights, layer.bias, layer.in_zero, layer.multipliers, layer.shifts)
+    return exact and layer.dilation == (1, 1)
+
+
+def _layout(layer: Layer) -> str:
+    channels, kernel_width = layer.in_shape[2], layer.weights.shape[2]
+    if channels > GROUP and channels % GROUP and kernel_width * layer.in_shape[1] > 1:
+        return "RW_TAPS"
+    starts_with_a_group = layer.stride[1] * channels % GROUP == 0 or layer.out_shape[1] == 1
+    return "RW_ROWS" if starts_with_a_group else "RW_WINDOWS"
+
+
+def _plain(layer: Layer, operators: tuple[str, ...], tensors: tuple[int, int]) -> Step:
+    constants: dict[str, Table | Record] = {
+        "weights": Table("int8_t", layer.weights.reshape(-1)),
+        "bias": Table("int32_t", layer.bias),
+        "multipliers": Table("int32_t", layer.multipliers),
+        "shifts": Table("int8_t", layer.shifts),
+    }
+    fields: dict[str, int | str] = {role: f"{{{role}}}" for role in constants}
+    fields |= _shapes(layer, layer.out_shape)
+    fields |= _pairs("kernel_height", "kernel_width", (layer.weights.shape[1], layer.weights.shape[2]))
+    fields |= _pairs("stride_height", "stride_width", layer.stride)
+    fields |= _pairs("dilation_height", "dilation_width", layer.dilation)
+    fields |= _pairs("pad_top", "pad_left", layer.pad)
+    fields |= _pairs("in_zero", "out_zero", (layer.in_zero, layer.out_zero))
+    fields |= _pairs("lowest", "highest", (layer.lowest, layer.highest))
+    constants["op"] = Record("struct rw_plain_convolution", fields)
+    call = "rw_convolve_plain(&{op}, {in0}, {out});"
+    return Step(operators, tensors[:1], tensors[1], call, ("rw_convolve_plain.c",), constants)
+
+
+def _shapes(layer: Layer, out_shape: tuple[int, int, int]) -> dict[str, int | str]:
+    names = ("in_height", "in_width", "in_channels", "out_height", "out_width", "out_channels")
+    return dict(zip(names, (*layer.in_shape, *out_shape), strict=True))
+
+
+def _pairs(first: str, second: str, values: tuple[int, int]) -> dict[str, int | str]:
+    return {first: values[0], second: values[1]}
+
+
+def _product(layer: Layer, operators: tuple[str, ...], tensors: tuple[int, int], pooling: Pooling) -> Step:
+    groups = grouped(layer.weights, each_tap=_layout(layer) == "RW_TAPS")
+    product = encode(groups)
+    walk = _Walk(layer, pooling, product.groups)
+    forms = tuple(_form(layer, band, walk, product.segments) for band in product.bands)
+    constants: dict[str, Table | Record] = {
+        "positions": Table("uint16_t", walk.positions),
+        "bias": Table("int32_t", folded_bias(groups, layer.bias, layer.in_zero)),
+        **_scales(layer),
+    }
+    records = []
+    for i, (band, form) in enumerate(zip(product.bands, forms, strict=True)):
+        tables = _band_tables(i, band)
+        records.append(_band_fields(layer, band, form, product.groups, tables))
+        constants |= tables
+    constants["bands"] = Record("struct rw_band", records[0], tuple(records[1:]))
+    constants["op"] = Record("struct rw_convolution", walk.fields(len(records)))
+    return Step(
+        operators,
+        tensors[:1],
+        tensors[1],
+        "rw_convolve(&{op}, {in0}, {scratch}, {out});",
+        ("rw_convolve.c", "rw_expand.c"),
+        constants,
+        walk.scratch_bytes,
+        forms,
+    )
+
+
+def _scales(layer: Layer) -> dict[str, Table | Record]:
+    rows = slice(None) if layer.per_row else slice(1)
+    return {
+        "multipliers": Table("int32_t", layer.multipliers[rows]),
+        "shifts": Table("uint8_t", -layer.shifts[rows] - 1),
+    }
+
+
+def _form(layer: Layer, band: Band, walk: _Walk, segments: int) -> Form:
+    clamped = (layer.lowest, layer.highest) != _INT8
+    return Form(band.tile_rows, band.sparse, len(walk.positions) > 1, segments == 1, layer.per_row, clamped)
+
+
+def _band_tables(i: int, band: Band) -> dict[str, Table | Record]:
+    parts = {"weights": band.weights, "counts": band.counts, "steps": band.steps}
+    ctypes = {"weights": "uint32_t", "counts": "uint8_t", "steps": "uint8_t"}
+    return {f"{part}{i}": Table(ctypes[part], v) for part, v in parts.items() if v is not None and v.size}
+
+
+def _band_fields(
+    layer: Layer, band: Band, form: Form, groups: int, tables: dict[str, Table | Record]
+) -> dict[str, int | str]:
+    fields: dict[str, int | str] = {"run": f"{{{form.role}}}"}
+    fields |= {role.rstrip("0123456789"): f"{{{role}}}" for role in tables}
+    fields |= {"bias": f"{{bias}} + {band.first}"}
+    fields |= {
+        role: f"{{{role}}}" + (f" + {band.first}" if layer.per_row else "") for role in ("multipliers", "shifts")
+    }
+    return fields | {
+        "tiles": band.rows // band.tile_rows,
+        "tile_rows": band.tile_rows,
+        "groups": groups,
+        "offset": 2 * layer.out_zero + 1,
+        "lowest": layer.lowest,
+        "highest": layer.highest,
+    }
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """How windows lie in the expanded rows, see `edge/runtime/rw_convolve.h`."""
+
+    layer: Layer
+    pooling: Pooling
+    segment_groups: int
+
+    @property
+    def layout(self) -> str:
+        return _layout(self.layer)
+
+    @property
+    def _tap_elements(self) -> int:
+        """What one column of inputs takes in an expanded row."""
+        channels = self.layer.in_shape[2]
+        return -(-channels // GROUP) * GROUP if self.layout == "RW_TAPS" else channels
+
+    @property
+    def _column_groups(self) -> int:
+        """From one column of the layer's own outputs to the next."""
+        return self.layer.stride[1] * self._tap_elements // GROUP
+
+    @property
+    def rows(self) -> int:
+        """Rows of inputs that one row of outputs needs."""
+        return (self.pooling.size[0] - 1) * self.layer.stride[0] + int(self.layer.weights.shape[1])
+
+    @property
+    def row_groups(self) -> int:
+        if self.layout == "RW_WINDOWS":
+            return self.segment_groups
+        last = (self.pooling.out_shape[1] - 1) * self.pooling.stride[1] + self.pooling.size[1] - 1
+        return last * self._column_groups + self.segment_groups
+
+    @property
+    def positions(self) -> NDArray[np.int64]:
+        """Of the windows that are pooled, in groups from the first."""
+        down = np.arange(self.pooling.size[0]) * self.layer.stride[0] * self.row_groups
+        right = np.arange(self.pooling.size[1]) * self._column_groups
+        return (down[:, None] + right).reshape(-1)
+
+    @property
+    def scratch_bytes(self) -> int:
+        return self.rows * self.row_groups * _FOUR_BYTES
+
+    def fields(self, n_bands: int) -> dict[str, int | str]:
+        layer = self.layer
+        windows = self.layout == "RW_WINDOWS"
+        column = layer.stride[1] * layer.in_shape[2] if windows else self.pooling.stride[1] * self._column_groups
+        return {
+            "bands": "{bands}" if n_bands > 1 else "&{bands}",
+            "positions": "{positions}",
+            "n_bands": n_bands,
+            "n_positions": len(self.positions),
+            **_shapes(layer, self.pooling.out_shape),
+            "kernel_height": layer.weights.shape[1],
+            "rows": self.rows,
+            "row_groups": self.row_groups,
+            "row_step": self.pooling.stride[0] * layer.stride[0],
+            "column_step": column,
+            "pad_top": layer.pad[0],
+            "pad_left": layer.pad[1],
+            "layout": self.layout,
+            "zero": layer.in_zero,
+        }

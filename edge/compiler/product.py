@@ -1,0 +1,229 @@
+"""Weights of a dense layer or a convolution in the order and form in which the node's inner loops read them.
+
+The forms are described in `edge/runtime/rw_product.h`; what does not fit them (sums beyond 24 bits, a multiplier of one
+half or more, a weight of -128) is refused here, and the compiler takes the plain kernel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["GROUP", "Band", "Product", "encode", "fits", "folded_bias", "grouped", "words"]
+
+GROUP = 4
+# What rw_expand.h adds to inputs of even and of odd places.
+_EVEN, _ODD = 1, 129
+# 256 times a sum is to fit int32.
+_LARGEST_SUM = 1 << 23
+# The right shift less one; beyond it, the zero point would be shifted out of int32.
+_SHIFTS = range(1, 23)
+_MOST_IN_A_BYTE = 255
+# Modelled cycles of the inner loops, of EDGE_FACTS' weights: a group of a tile, and a tile's segment beside it.
+_DENSE_CYCLES = {4: 22.5, 1: 10.5}
+_SPARSE_CYCLES = {4: 29.5, 2: 20.5, 1: 16.0}
+_TILE_CYCLES = {4: 78.0, 2: 52.0, 1: 38.0}
+
+
+@dataclass(frozen=True)
+class Band:
+    """Rows of a layer that are encoded alike.
+
+    Attributes
+    ----------
+    first, rows : int
+        Which rows of the layer.
+    tile_rows : int
+        Rows that are computed at once.
+    weights : ndarray of uint32
+        Words of four weights.
+    counts, steps : ndarray of uint8, or None
+        Of a sparse band: groups of each tile and segment, and how much further each lies.
+    """
+
+    first: int
+    rows: int
+    tile_rows: int
+    weights: NDArray[np.uint32]
+    counts: NDArray[np.uint8] | None = None
+    steps: NDArray[np.uint8] | None = None
+
+    @property
+    def sparse(self) -> bool:
+        """Whether groups of zeros are left out."""
+        return self.steps is not None
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of weights and indices in flash."""
+        return sum(part.nbytes for part in (self.weights, self.counts, self.steps) if part is not None)
+
+
+@dataclass(frozen=True)
+class Product:
+    """All bands of a layer, with groups of inputs a segment."""
+
+    bands: tuple[Band, ...]
+    groups: int
+    segments: int
+
+
+def grouped(weights: NDArray[np.int8], *, each_tap: bool) -> NDArray[np.int8]:
+    """Deal a layer's weights into groups of four inputs, padded with zeros.
+
+    Parameters
+    ----------
+    weights : ndarray of int8, shape (outputs, kernel rows, taps, channels)
+        As the file has them.
+    each_tap : bool
+        Whether groups begin anew at each tap; else at each kernel row.
+
+    Returns
+    -------
+    ndarray of int8, shape (outputs, kernel rows, groups, 4)
+    """
+    outputs, rows, taps, channels = weights.shape
+    spans = weights if each_tap else weights.reshape(outputs, rows, 1, taps * channels)
+    short = -spans.shape[-1] % GROUP
+    padded = np.pad(spans, [(0, 0), (0, 0), (0, 0), (0, short)])
+    return padded.reshape(outputs, rows, -1, GROUP)
+
+
+def words(groups: NDArray[np.int8]) -> NDArray[np.uint32]:
+    """Pack groups of four weights: two lanes of int16, `256 w1 + w0` and `256 w3 + w2`.
+
+    Examples
+    --------
+    >>> [hex(word) for word in words(np.array([[1, 2, 3, 4], [-1, 2, 0, 0]], dtype=np.int8))]
+    ['0x4030201', '0x1ff']
+    """
+    wide = groups.astype(np.int64)
+    low = (256 * wide[..., 1] + wide[..., 0]) & 0xFFFF
+    high = (256 * wide[..., 3] + wide[..., 2]) & 0xFFFF
+    return (low | high << 16).astype(np.uint32)
+
+
+def fits(
+    weights: NDArray[np.int8],
+    bias: NDArray[np.int64],
+    zero_point: int,
+    multipliers: NDArray[np.int64],
+    shifts: NDArray[np.int64],
+) -> bool:
+    """Whether the fast form computes these rows exactly.
+
+    Parameters
+    ----------
+    weights : ndarray of int8, shape (outputs, ...)
+        Of the layer.
+    bias, multipliers, shifts : ndarray, shape (outputs,)
+        Shifts to the left.
+    zero_point : int
+        Of the inputs.
+    """
+    rows = weights.reshape(len(weights), -1).astype(np.int64)
+    above, below = np.clip(rows, 0, None).sum(axis=1), np.clip(rows, None, 0).sum(axis=1)
+    highest = above * (127 - zero_point) + below * (-128 - zero_point) + bias
+    lowest = above * (-128 - zero_point) + below * (127 - zero_point) + bias
+    within = bool(np.all(highest < _LARGEST_SUM) and np.all(lowest >= -_LARGEST_SUM))
+    shifted = bool(np.all(-shifts >= _SHIFTS.start) and np.all(-shifts < _SHIFTS.stop))
+    return within and shifted and bool(np.all(multipliers > 0)) and bool(rows.min(initial=0) > -128)
+
+
+def folded_bias(groups: NDArray[np.int8], bias: NDArray[np.int64], zero_point: int) -> NDArray[np.int32]:
+    """Return 256 times the bias with the inputs' zero point and the expansion's offsets taken out, modulo 2**32.
+
+    Parameters
+    ----------
+    groups : ndarray of int8, shape (outputs, kernel rows, groups, 4)
+        From `grouped`.
+    bias : ndarray of int64, shape (outputs,)
+    zero_point : int
+    """
+    offsets = np.array([_EVEN, _ODD, _EVEN, _ODD]) + zero_point
+    folded = bias - (groups.astype(np.int64) * offsets).sum(axis=(1, 2, 3))
+    return np.asarray((folded * 256).astype(np.uint32).astype(np.int32))
+
+
+def encode(groups: NDArray[np.int8]) -> Product:
+    """Choose for a layer the form that costs least, of those its zeros allow.
+
+    Parameters
+    ----------
+    groups : ndarray of int8, shape (outputs, kernel rows, groups, 4)
+        From `grouped`.
+
+    Returns
+    -------
+    Product
+        Whole tiles first; rows that are left over have a band of their own.
+    """
+    outputs, segments, n_groups, _ = groups.shape
+    bands: list[Band] = []
+    for size in (4, 2, 1):
+        first = sum(band.rows for band in bands)
+        rows = (outputs - first) // size * size
+        if rows:
+            bands.extend(_cheapest(groups, first, rows, size))
+        if first + rows == outputs:
+            break
+    return Product(tuple(bands), n_groups, segments)
+
+
+def _cheapest(groups: NDArray[np.int8], first: int, rows: int, size: int) -> list[Band]:
+    part = groups[first : first + rows]
+    # Two rows left over are no dense tile: there is none of two.
+    candidates = [_dense(part, first, tile) for tile in (4, 1) if size % tile == 0]
+    candidates += [sparse for tile in (4, 2, 1) if size % tile == 0 and (sparse := _sparse(part, first, tile))]
+    return [min(candidates, key=lambda band: (_cycles(band, part), band.n_bytes))]
+
+
+def _cycles(band: Band, part: NDArray[np.int8]) -> float:
+    a_group = (_SPARSE_CYCLES if band.sparse else _DENSE_CYCLES)[band.tile_rows]
+    tiles = band.rows // band.tile_rows
+    groups = len(band.weights) / band.tile_rows
+    return float(a_group * groups + tiles * part.shape[1] * _TILE_CYCLES[band.tile_rows])
+
+
+def _dense(part: NDArray[np.int8], first: int, tile: int) -> Band:
+    rows, segments, n_groups, _ = part.shape
+    tiles = words(part).reshape(rows // tile, tile, segments, n_groups)
+    return Band(first, rows, tile, np.ascontiguousarray(tiles.transpose(0, 2, 3, 1)).reshape(-1))
+
+
+def _sparse(part: NDArray[np.int8], first: int, tile: int) -> Band | None:
+    rows, segments, n_groups, _ = part.shape
+    tiles = part.reshape(rows // tile, tile, segments, n_groups, GROUP)
+    packed = words(tiles)
+    kept = np.any(tiles != 0, axis=(1, 4))
+    counts, steps, weights = [], [], []
+    for t in range(len(tiles)):
+        for s in range(segments):
+            places = _with_stops(np.flatnonzero(kept[t, s]))
+            counts.append(len(places))
+            steps.append(np.diff(places, prepend=0))
+            weights.append(packed[t, :, s, places].reshape(-1))
+    if max(counts) > _MOST_IN_A_BYTE:
+        return None
+    return Band(
+        first,
+        rows,
+        tile,
+        np.concatenate(weights).astype(np.uint32),
+        np.array(counts, dtype=np.uint8),
+        np.concatenate(steps).astype(np.uint8),
+    )
+
+
+def _with_stops(places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where a step would not fit a byte, a group of zeros is kept on the way."""
+    stops = list(places)
+    at = 0
+    for place in places:
+        while place - at > _MOST_IN_A_BYTE:
+            at += _MOST_IN_A_BYTE
+            stops.append(at)
+        at = int(place)
+    return np.array(sorted(stops), dtype=np.intp)

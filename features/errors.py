@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["ArtifactError", "ContractError", "ParameterError", "ProtocolError", "RacewayError", "RecordingError"]
+__all__ = [
+    "ArtifactError",
+    "ContractError",
+    "ParameterError",
+    "ProtocolError",
+    "RacewayError",
+    "RecordingError",
+    "ToolchainError",
+]
 
 
 class RacewayError(Exception):
@@ -51,3 +59,7 @@ class RecordingError(RacewayError):
 
 class ArtifactError(RacewayError):
     """A trained bundle is missing, damaged or of another form."""
+
+
+class ToolchainError(RacewayError):
+    """A compiler or an emulator is missing or failed."""

@@ -62,4 +62,14 @@ class ArtifactError(RacewayError):
 
 
 class ToolchainError(RacewayError):
-    """A compiler or an emulator is missing or failed."""
+    """A compiler, an emulator or a library that the work on nodes needs is not installed, or does not do its work.
+
+    Attributes
+    ----------
+    tool : str
+        The command or file.
+    """
+
+    def __init__(self, message: str, *, tool: str) -> None:
+        super().__init__(message)
+        self.tool = tool

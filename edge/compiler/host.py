@@ -166,7 +166,7 @@ def build_host_program(libraries: Sequence[_Library], folder: Path, *, sanitise:
         raise ParameterError(f"libraries of different names are wanted, and one at least; {names} were given")
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
-        raise ToolchainError("no C compiler was found on this machine; install gcc")
+        raise ToolchainError("no C compiler was found on this machine; install gcc", tool="gcc")
     folder.mkdir(parents=True, exist_ok=True)
     command = [compiler, *_FLAGS, *(_SANITISERS if sanitise else ())]
     objects = _objects(libraries, folder, command)
@@ -239,17 +239,19 @@ def _call(command: list[str], *, limit_s: float) -> None:
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace", timeout=limit_s)
     except subprocess.TimeoutExpired as error:
-        raise ToolchainError(f"{name} did not end within {limit_s:.0f} s") from error
+        raise ToolchainError(f"{name} did not end within {limit_s:.0f} s", tool=name) from error
     except OSError as error:
-        raise ToolchainError(f"{name} cannot be started: {error}") from error
+        raise ToolchainError(f"{name} cannot be started: {error}", tool=name) from error
     if done.returncode:
-        raise ToolchainError(f"{name} failed ({done.returncode}): {(done.stderr or done.stdout)[-_LAST_CHARACTERS:]}")
+        raise ToolchainError(
+            f"{name} failed ({done.returncode}): {(done.stderr or done.stdout)[-_LAST_CHARACTERS:]}", tool=name
+        )
 
 
 def _split(raw: bytes, inputs: Sequence[NDArray[np.int8]], libraries: Sequence[_Library]) -> list[NDArray[np.int8]]:
     sizes = [len(array) * library.output_bytes for array, library in zip(inputs, libraries, strict=True)]
     if len(raw) != sum(sizes):
-        raise ToolchainError(f"the program wrote {len(raw)} bytes of outputs; {sum(sizes)} were expected")
+        raise ToolchainError(f"the program wrote {len(raw)} bytes of outputs; {sum(sizes)} were expected", tool="gcc")
     parts = np.split(np.frombuffer(raw, dtype=np.int8), np.cumsum(sizes)[:-1])
     return [
         part.reshape(len(array), library.output_bytes)

@@ -1,0 +1,119 @@
+"""Exact instruction counts of inferences and operators, by a plugin for QEMU; refuses counts that do not add up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.emulator.building import Image
+from edge.emulator.cycles import Cost, block_cost, costs, parse_disassembly
+from edge.emulator.toolchain import Toolchain, run_tool
+from features.errors import ToolchainError
+
+__all__ = ["Counts", "count_inferences", "plugin_arguments"]
+
+_SOURCE = Path(__file__).parent / "plugin" / "count.c"
+_FLAGS = ("-shared", "-fPIC", "-O2", "-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fvisibility=hidden")
+_PLUGIN, _RECORDS = "count.so", "counts.bin"
+_RECORD_WORDS = 8
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What inferences executed.
+
+    Attributes
+    ----------
+    instructions, cycles : ndarray of int64, shape (inferences, 1 + operators)
+        Column 0 is what the function that runs an inference executes itself, column i + 1 operator i with all it calls.
+        Instructions are counted; cycles are those of the model in `edge.emulator.cycles`.
+    """
+
+    instructions: NDArray[np.int64]
+    cycles: NDArray[np.int64]
+
+
+def plugin_arguments(image: Image, folder: Path, *, toolchain: Toolchain) -> list[str]:
+    """Compile the plugin and name the arguments with which QEMU counts.
+
+    Parameters
+    ----------
+    image : Image
+        The image that will run.
+    folder : Path
+        Takes the plugin, and later the counts; QEMU must work in it.
+    toolchain : Toolchain
+        From `find_toolchain`.
+
+    Returns
+    -------
+    list of str
+        For QEMU's command line.
+
+    Raises
+    ------
+    ToolchainError
+        If the host's compiler fails.
+    """
+    done = run_tool([toolchain.host_gcc, *_FLAGS, "-o", _PLUGIN, str(_SOURCE)], folder=folder)
+    if done.returncode:
+        raise ToolchainError(f"the counting plugin does not compile: {done.stderr.strip()}", tool=toolchain.host_gcc)
+    run = f"run={image.run.start:x}-{image.run.end:x}"
+    entries = [f"op={symbol.start:x}-{index + 1}" for symbol, index in image.operators]
+    return ["-plugin", ",".join([f"file=./{_PLUGIN}", f"out={_RECORDS}", run, *entries])]
+
+
+def count_inferences(image: Image, folder: Path, *, n_inferences: int, toolchain: Toolchain) -> Counts:
+    """Read what the plugin counted.
+
+    Parameters
+    ----------
+    image : Image
+        The image that ran.
+    folder : Path
+        Where QEMU worked.
+    n_inferences : int
+        How many inferences it ran.
+    toolchain : Toolchain
+        Disassembles the image.
+
+    Returns
+    -------
+    Counts
+        Of each inference.
+
+    Raises
+    ------
+    ToolchainError
+        If other than `n_inferences` were counted, or code ran that the disassembly does not show.
+    """
+    records = np.fromfile(folder / _RECORDS, dtype=np.uint64).astype(np.int64).reshape(-1, _RECORD_WORDS)
+    counted = len(np.unique(records[:, 0]))
+    if counted != n_inferences:
+        raise ToolchainError(f"the plugin counted {counted} inferences of {n_inferences}", tool=_PLUGIN)
+    text = run_tool([toolchain.objdump, "-d", str(image.path)]).stdout
+    n_columns = 2 + max((index for _, index in image.operators), default=-1)
+    return _add_up(records, costs(parse_disassembly(text)), shape=(n_inferences, n_columns))
+
+
+def _add_up(records: NDArray[np.int64], cost_of: Mapping[int, Cost], *, shape: tuple[int, int]) -> Counts:
+    inference, column, start, end, length, executed, taken, straight = records.T
+    blocks, place = np.unique(np.stack([start, end], axis=1), axis=0, return_inverse=True)
+    try:
+        found = [block_cost(cost_of, int(first), int(behind)) for first, behind in blocks]
+    except KeyError as error:
+        raise ToolchainError(
+            f"code at {error.args[0]:#x} ran but is not in the disassembly; code written at run time is not counted",
+            tool=_PLUGIN,
+        ) from error
+    table = np.array([(cost.cycles, cost.cycles_at_target, cost.cycles_if_taken) for cost in found], dtype=np.int64)
+    behind, at_target, if_taken = table[place.reshape(-1)].T
+    counts = Counts(np.zeros(shape, np.int64), np.zeros(shape, np.int64))
+    np.add.at(counts.instructions, (inference, column), executed * length)
+    cycles = straight * behind + (executed - straight) * at_target + taken * if_taken
+    np.add.at(counts.cycles, (inference, column), cycles)
+    return counts

@@ -8,5 +8,5 @@ compile() {
     uv pip compile pyproject.toml "$@" --constraint requirements/constraints.in --universal --python-version 3.11 \
         --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file "$out"
 }
-compile requirements/up.txt --extra gateway --extra console --extra train
-compile requirements/dev.txt --extra gateway --extra console --extra train --extra dev
+compile requirements/up.txt --extra gateway --extra console --extra train --extra edge
+compile requirements/dev.txt --extra gateway --extra console --extra train --extra edge --extra dev

@@ -25,7 +25,7 @@ from edge.tflite.graph import Graph, Tensor
 from edge.tflite.reading import read_tflite
 from features.errors import ArtifactError, ParameterError
 
-__all__ = ["Arena", "measure_arena", "run_tflm"]
+__all__ = ["Arena", "ends_of", "item_shape", "measure_arena", "run_tflm"]
 
 _WORKER = Path(__file__).with_name("oracle_worker.py")
 # A damaged file may also make it run without end; no network of a node comes near.
@@ -73,18 +73,18 @@ def run_tflm(model: bytes, inputs: NDArray[Any]) -> NDArray[Any]:
         If the inputs are of another type or shape.
     """
     graph = read_tflite(model)
-    into, out = _ends(graph)
+    into, out = ends_of(graph)
     given = np.asarray(inputs)
-    if given.dtype != into.dtype or given.shape[1:] != _item_shape(into):
+    if given.dtype != into.dtype or given.shape[1:] != item_shape(into):
         raise ParameterError(
             f"inputs of {given.dtype} and shape {given.shape[1:]} were given; {into.dtype} of shape "
-            f"{_item_shape(into)} is wanted"
+            f"{item_shape(into)} is wanted"
         )
     if not len(given):
-        return np.empty((0, *_item_shape(out)), dtype=out.dtype)
+        return np.empty((0, *item_shape(out)), dtype=out.dtype)
     _, body = _worker().ask(model, task="run", graph=graph, inputs=given)
     results: NDArray[Any] = np.load(io.BytesIO(body), allow_pickle=False)
-    return results.reshape(len(given), *_item_shape(out))
+    return results.reshape(len(given), *item_shape(out))
 
 
 def measure_arena(model: bytes) -> Arena:
@@ -105,19 +105,27 @@ def measure_arena(model: bytes) -> Arena:
         As `run_tflm`.
     """
     graph = read_tflite(model)
-    _ends(graph)
+    ends_of(graph)
     header, _ = _worker().ask(model, task="arena", graph=graph)
     return Arena(used_bytes=int(header["used"]), least_bytes=int(header["least"]))
 
 
-def _ends(graph: Graph) -> tuple[Tensor, Tensor]:
+def ends_of(graph: Graph) -> tuple[Tensor, Tensor]:
+    """Input and output of a network that has one of each.
+
+    Raises
+    ------
+    ArtifactError
+        If it has others.
+    """
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         given = f"{len(graph.inputs)} inputs and {len(graph.outputs)} outputs"
         raise ArtifactError(f"a network of {given} was given; one of each is wanted")
     return graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
 
 
-def _item_shape(tensor: Tensor) -> tuple[int, ...]:
+def item_shape(tensor: Tensor) -> tuple[int, ...]:
+    """Shape of one item: that of the tensor without a batch of one."""
     return tensor.shape[1:] if tensor.shape[:1] == (1,) else tensor.shape
 
 

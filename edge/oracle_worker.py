@@ -86,11 +86,16 @@ def _interpreter(model: bytes, arena: int) -> Any:
 
 
 def _starts(model: bytes, arena: int) -> bool:
-    try:
-        _interpreter(model, arena)
-    except RuntimeError:
-        return False
-    return True
+    """Whether it starts, tried in a copy of this process: in too small an arena it may crash instead of refusing."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            _interpreter(model, arena)
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def _invoked(interpreter: Any, item: NDArray[Any]) -> NDArray[Any]:

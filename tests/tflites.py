@@ -32,7 +32,7 @@ def convolutional() -> bytes:
             layers.MaxPooling2D((1, 2)),
             layers.DepthwiseConv2D((1, 3)),
             layers.GlobalAveragePooling2D(),
-            layers.Dense(5, activation="softmax"),
+            layers.Dense(5, activation="softmax", bias_initializer="normal"),
         ]
     )
     return to_tflite_int8(network, inputs_of((1, 16, 3)))

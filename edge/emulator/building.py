@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.compiler.library import Library
@@ -102,6 +102,7 @@ def build_image(library: Library, folder: Path, *, toolchain: Toolchain) -> Imag
     ToolchainError
         If board or harness do not compile.
     """
+    library = replace(library, folder=library.folder.resolve())  # the tools work in the other folder
     objects = [_compile_own(source, library, folder, toolchain) for source in _own_sources()]
     objects += [_compile(source, library, folder, toolchain) for source in sorted(library.folder.glob("*.c"))]
     elf = folder / "image.elf"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.compiler.library import Library
+from edge.emulator.building import build_image
 from edge.emulator.running import M4Run, run_on_m4
-from edge.emulator.toolchain import Toolchain, find_toolchain
+from edge.emulator.toolchain import Toolchain, find_toolchain, run_tool
 from features.errors import ArtifactError, ParameterError, ToolchainError
 
 HEADER = """
@@ -64,11 +66,11 @@ def inputs() -> NDArray[np.int8]:
     return np.arange(24, dtype=np.int8).reshape(3, 8)
 
 
-def toy(folder: Path, code: str, **changed: object) -> Library:
-    (folder / "rw_toy.h").write_text(HEADER)
-    (folder / "rw_toy.c").write_text(FRAME + code)
+def toy(place: Path, code: str, **changed: object) -> Library:
+    (place / "rw_toy.h").write_text(HEADER)
+    (place / "rw_toy.c").write_text(FRAME + code)
     library = Library(
-        folder, "toy", input_bytes=8, output_bytes=4, arena_bytes=16, model_bytes=0, operators=("FIRST", "SECOND")
+        place, "toy", input_bytes=8, output_bytes=4, arena_bytes=16, model_bytes=0, operators=("FIRST", "SECOND")
     )
     return Library(**{**vars(library), **changed})  # type: ignore[arg-type]
 
@@ -145,6 +147,57 @@ def test_outputs_come_back_for_every_input(tmp_path: Path, toolchain: Toolchain,
     assert run.model_bytes == 8
     again = run_on_m4(library, inputs, toolchain=toolchain)
     assert (again.instructions, again.cycles, again.operators) == (run.instructions, run.cycles, run.operators)
+
+
+def stepped(library: Library, inputs: NDArray[np.int8], folder: Path, toolchain: Toolchain) -> list[int]:
+    """Instructions of each inference by QEMU's own log, one translation block for each instruction."""
+    image = build_image(library, folder, toolchain=toolchain)
+    (folder / "inputs.bin").write_bytes(len(inputs).to_bytes(8, "little") + inputs.tobytes())
+    one_each = "-singlestep" in run_tool([toolchain.qemu, "--help"]).stdout
+    options = ["-singlestep"] if one_each else ["-accel", "tcg,one-insn-per-tb=on"]
+    board = ["-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "none"]
+    files = ["-device", "loader,file=inputs.bin,addr=0x21000000,force-raw=on", "-kernel", image.path.name]
+    log = ["-semihosting-config", "enable=on,target=native", "-d", "exec,nochain", "-D", "log.txt"]
+    assert run_tool([toolchain.qemu, *board, *files, *log, *options], folder=folder).returncode == 0
+    trace = re.findall(r"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/", (folder / "log.txt").read_text(), re.MULTILINE)
+    addresses = [int(address, 16) for address in trace]
+    starts = [place for place, address in enumerate(addresses) if address == image.run.start]
+    # The harness calls through a register, with 2 bytes: the run is over when control is behind them.
+    return [addresses.index(addresses[start - 1] + 2, start) - start for start in starts]
+
+
+def test_an_emulator_that_steps_counts_the_same(tmp_path: Path, toolchain: Toolchain, rng: np.random.Generator) -> None:
+    """Loops, conditions, a division, a call of libc and code across pages, compiled; two emulations of one image."""
+    code = """
+    #include <string.h>
+    C_CODE static void rw_toy_op_00(int8_t *x)
+    {
+        int32_t sum = 0;
+        for (int i = 0; i < 8; i++) { sum += x[i] > 0 ? x[i] * x[i] : -x[i]; }
+        memset(x + 8, sum / (1 + (x[0] & 15)), (size_t)(x[1] & 7));
+        __asm__ volatile(".rept 700\\n ldr r3, [%0]\\n .endr" : : "r"(x) : "r3");
+    }
+    C_CODE static void rw_toy_op_01(int8_t *x)
+    {
+        for (int i = 0; i < (x[2] & 31); i++) { x[8] = (int8_t)(x[8] < x[3] ? x[8] + 3 : x[8] ^ x[4]); }
+    }
+    """
+    inputs = rng.integers(-128, 128, (4, 8)).astype(np.int8)
+    library = toy(tmp_path, code + C_MODEL[C_MODEL.index("void rw_toy_run") :])
+    run = run_on_m4(library, inputs, toolchain=toolchain)
+    folder = tmp_path / "stepped"
+    folder.mkdir()
+    counted = stepped(library, inputs, folder, toolchain)
+    assert len(set(counted)) > 1
+    assert (run.instructions, run.instructions_smallest) == (max(counted), min(counted))
+
+
+def test_a_folder_may_be_relative(
+    tmp_path: Path, toolchain: Toolchain, inputs: NDArray[np.int8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = toy(tmp_path, C_MODEL, folder=Path())
+    monkeypatch.chdir(tmp_path)
+    assert run_on_m4(library, inputs, count=False, toolchain=toolchain).model_bytes == 8
 
 
 def test_nothing_is_counted_where_none_is_asked_for(

@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Declared by hand: Debian does not package the header. QEMU 7.2, plugin interface 1. */
+/* Declared by hand: Debian does not package the header. Tried with QEMU 7.2, which has interface 1 and wants no later one;
+ * QEMU 9.0 and later want 2 or more, which removed the function asked for below and changed nothing that is used here. */
 #define API __attribute__((visibility("default")))
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
@@ -32,8 +33,15 @@ uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-API int qemu_plugin_version = 1;
+extern int qemu_plugin_n_vcpus(void) __attribute__((weak));
+API int qemu_plugin_version;
 API int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv);
+
+/* QEMU reads the version after it has loaded the plugin, so it can depend on who loads it. */
+__attribute__((constructor)) static void choose_version(void)
+{
+    qemu_plugin_version = qemu_plugin_n_vcpus != NULL ? 1 : 2;
+}
 
 #define MAX_ENTRIES 4096u
 #define BUCKETS 4096u

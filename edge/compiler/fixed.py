@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.tflite.graph import Operator, Tensor
 from features.errors import ArtifactError
 
-__all__ = ["activation_range", "quantised_multiplier"]
+__all__ = ["activation_range", "quantised_multiplier", "requantise"]
 
 # ActivationFunctionType of the schema.
 _NONE, _RELU, _RELU_N1_TO_1, _RELU6 = 0, 1, 2, 3
@@ -54,6 +55,32 @@ def quantised_multiplier(scale: float) -> tuple[int, int]:
     if shift > 30:
         return (1 << 31) - 1, 30
     return multiplier, shift
+
+
+def requantise(x: NDArray[np.int64], multiplier: NDArray[np.int64], shift: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Multiply integers by quantised scales, as `edge/runtime/rw_fixed.h` does; arrays broadcast.
+
+    Parameters
+    ----------
+    x : ndarray of int64
+        Within int32, also after a shift to the left.
+    multiplier, shift : ndarray of int64
+        From `quantised_multiplier`.
+
+    Returns
+    -------
+    ndarray of int64
+
+    Examples
+    --------
+    >>> requantise(np.array([-6, -5, 5, 6]), np.array(1 << 30), np.array(-1)).tolist()
+    [-2, -1, 2, 2]
+    """
+    left, right = np.maximum(shift, 0), np.maximum(-shift, 0)
+    product = ((x << left) * multiplier + (1 << 30)) >> 31
+    mask = (np.int64(1) << right) - 1
+    away = (product & mask) > (mask >> 1) + (product < 0)
+    return np.asarray((product >> right) + away)
 
 
 def activation_range(operator: Operator, output: Tensor) -> tuple[int, int]:

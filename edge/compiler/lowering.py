@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.compiler.constant_rows import with_constant_rows
 from edge.compiler.convolution import Layer, convolution, fully_connected
 from edge.compiler.elementwise import LOWERINGS
 from edge.compiler.layer import Pooling, can_pool, lower_layer
@@ -78,7 +79,7 @@ def _is_shape(graph: Graph, operator: Operator) -> bool:
 
 
 def _layer_step(graph: Graph, operator: Operator, fused: set[int]) -> Step:
-    layer = _LAYERS[operator.name](graph, operator)
+    layer = with_constant_rows(_LAYERS[operator.name](graph, operator))
     after = _pooling_after(graph, operator, layer)
     if after is None:
         return lower_layer(layer, (operator.name,), (operator.inputs[0], operator.outputs[0]))

@@ -62,9 +62,17 @@ struct rw_form {
     bool clamped;        /* lowest and highest are within int8 */
 };
 
+/* Where registers are chosen by hand, each form is compiled for itself, and optimised even where the rest is not: lesser
+ * optimisation leaves the inner loops too few registers. The plain twin has one code for all forms. */
+#if RW_SIMD && defined(__OPTIMIZE__)
+#define RW_BY_HAND 1
 #define RW_INLINE static inline __attribute__((always_inline))
-/* On a function made of rw_tiles: without it, lesser optimisation leaves too few registers for the inner loops. */
 #define RW_KERNEL __attribute__((optimize("O2", "omit-frame-pointer")))
+#else
+#define RW_BY_HAND 0
+#define RW_INLINE static inline
+#define RW_KERNEL
+#endif
 
 struct rw_sums {
     int32_t a0;
@@ -80,7 +88,7 @@ struct rw_stream {
     const uint8_t *steps;
 };
 
-#if !RW_SIMD || !defined(__OPTIMIZE__)
+#if !RW_BY_HAND
 
 RW_INLINE int32_t rw_four_products(uint32_t word, const struct rw_four *x, int32_t sum)
 {

@@ -15,7 +15,7 @@ from edge.pruning.gradual import Gauge, Progress, Recipe, fine_tune, ramp
 from edge.pruning.masks import prunable
 from features.errors import ParameterError
 
-__all__ = ["chain_of", "node_scores", "prune_nodes", "without_nodes"]
+__all__ = ["chain_of", "node_scores", "prune_nodes", "strongest", "without_nodes"]
 
 _PASSING = (
     "Activation", "AveragePooling1D", "AveragePooling2D", "Dropout", "GaussianNoise", "GlobalAveragePooling1D",
@@ -147,11 +147,24 @@ def prune_nodes(
         left = {
             name: wanted[name] - round(wanted[name] * ramp(rise / recipe.rises, final=shares[name])) for name in shares
         }
-        model = without_nodes(model, {name: _strongest(node_scores(model)[name], left[name]) for name in shares})
+        model = without_nodes(model, {name: strongest(node_scores(model)[name], left[name]) for name in shares})
         progress(f"round {rise} of {recipe.rises}: {sum(left.values())} nodes left")
         if rise < recipe.rises:
             model = fine_tune(model, lesson, recipe=between, seed=seed + rise, progress=progress)
     return fine_tune(model, lesson, recipe=recipe, seed=seed, progress=progress, gauge=gauge)
+
+
+def strongest(scores: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
+    """Keep the nodes of the highest scores, at least one.
+
+    Examples
+    --------
+    >>> strongest(np.array([0.2, 0.9, 0.5]), 2).tolist()
+    [False, True, True]
+    """
+    kept = np.zeros(len(scores), dtype=bool)
+    kept[np.argsort(-scores, kind="stable")[: max(count, 1)]] = True
+    return kept
 
 
 def _check(model: Any, kept: Mapping[str, NDArray[np.bool_]]) -> None:
@@ -205,9 +218,3 @@ def _outgoing(layer: Any, following: Any) -> NDArray[np.float64]:
             f"the {by_input.size} inputs of {following.name} are no multiple of {nodes} nodes before it"
         )
     return np.asarray(np.sqrt(by_input.reshape(-1, nodes).mean(axis=0)), dtype=np.float64)
-
-
-def _strongest(scores: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
-    kept = np.zeros(len(scores), dtype=bool)
-    kept[np.argsort(-scores, kind="stable")[: max(count, 1)]] = True
-    return kept

@@ -3,7 +3,7 @@
 # are installed, else named.
 set -eu
 missing=""
-for pair in mosquitto:mosquitto chromium:chromium chromedriver:chromium-driver gcc:gcc \
+for pair in mosquitto:mosquitto chromium:chromium chromedriver:chromium-driver gcc:gcc g++:g++ cmake:cmake \
     arm-none-eabi-gcc:gcc-arm-none-eabi qemu-system-arm:qemu-system-arm; do
     PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done

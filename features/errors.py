@@ -62,6 +62,27 @@ class ArtifactError(RacewayError):
     """A trained bundle is missing, damaged or of another form."""
 
 
+class BudgetError(RacewayError):
+    """What was asked for does not fit into what it may cost.
+
+    Attributes
+    ----------
+    resource : str
+        What is too much, with its unit, such as ``flash bytes``.
+    reached, allowed : float
+        The least that could be reached, and the budget.
+    """
+
+    def __init__(self, resource: str, *, reached: float, allowed: float) -> None:
+        super().__init__(
+            f"{reached:,.0f} {resource} is the least that was reached, {reached - allowed:,.0f} above the budget of "
+            f"{allowed:,.0f}; raise the budget or choose a smaller network"
+        )
+        self.resource = resource
+        self.reached = reached
+        self.allowed = allowed
+
+
 class ToolchainError(RacewayError):
     """A compiler, an emulator or a library that the work on nodes needs is not installed, or does not do its work.
 

@@ -165,7 +165,8 @@ def _vectors(items: NDArray[np.int8], *, seed: int) -> NDArray[np.int8]:
     half = VECTORS // 2
     real = items[np.linspace(0, len(items) - 1, half).round().astype(int)]
     rng = np.random.default_rng(seed)
-    return np.concatenate([real, rng.integers(-128, 128, (VECTORS - half, items.shape[1])).astype(np.int8)])
+    noise = rng.integers(-128, 128, (VECTORS - half, items.shape[1])).astype(np.int8)
+    return np.asarray(np.concatenate([real, noise]))
 
 
 def _equal(

@@ -95,24 +95,3 @@ class ToolchainError(RacewayError):
     def __init__(self, message: str, *, tool: str) -> None:
         super().__init__(message)
         self.tool = tool
-
-
-class BudgetError(RacewayError):
-    """What was asked for does not fit into what it may cost.
-
-    Attributes
-    ----------
-    resource : str
-        What is too much, with its unit, such as ``flash bytes``.
-    reached, allowed : float
-        The least that could be reached, and the budget.
-    """
-
-    def __init__(self, resource: str, *, reached: float, allowed: float) -> None:
-        super().__init__(
-            f"{reached:,.0f} {resource} is the least that was reached, {reached - allowed:,.0f} above the budget of "
-            f"{allowed:,.0f}; raise the budget or choose a smaller network"
-        )
-        self.resource = resource
-        self.reached = reached
-        self.allowed = allowed

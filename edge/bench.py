@@ -151,7 +151,7 @@ def measure(network: bytes, task: Task, *, name: str, variant: Variant, dense_fl
 def integers_of(inputs: NDArray[np.floating], entry: Tensor) -> NDArray[np.int8]:
     """Quantise inputs as a node does before a run: rounded half to even and held within int8; shape (items, bytes)."""
     scaled = np.rint(inputs / entry.quantised.scales[0]) + entry.quantised.zero_point
-    return np.clip(scaled, -128, 127).astype(np.int8).reshape(len(inputs), -1)
+    return np.asarray(np.clip(scaled, -128, 127).astype(np.int8).reshape(len(inputs), -1))
 
 
 def numbers_of(outputs: NDArray[np.int8], out: Tensor) -> NDArray[np.float64]:
@@ -163,7 +163,7 @@ def numbers_of(outputs: NDArray[np.int8], out: Tensor) -> NDArray[np.float64]:
 def _vectors(items: NDArray[np.int8], *, seed: int) -> NDArray[np.int8]:
     """Half of the vectors from the test part, evenly; half random over the whole range of int8."""
     half = VECTORS // 2
-    real = items[np.linspace(0, len(items) - 1, half).round().astype(int)]
+    real = np.asarray(items[np.linspace(0, len(items) - 1, half).round().astype(int)])
     rng = np.random.default_rng(seed)
     noise = rng.integers(-128, 128, (VECTORS - half, items.shape[1])).astype(np.int8)
     return np.asarray(np.concatenate([real, noise]))

@@ -74,7 +74,7 @@ def _step(operator: Operator, a: Tensor, b: Tensor, result: Tensor, kernel: str,
         constants[role] = Table("uint16_t", np.array(numbers, dtype=np.uint16))
         fields[f"extent.{role}"] = f"{{{role}}}"
     constants["op"] = Record(f"struct rw_{kernel}", fields)
-    call = f"rw_{kernel}({{op}}, {places[0]}, {places[1]}, {{out}});"
+    call = f"rw_{kernel}(&{{op}}, {places[0]}, {places[1]}, {{out}});"
     sources = (f"rw_{kernel}.c", "rw_broadcast.c")
     return Step((operator.name,), inputs, result.index, call, sources, constants)
 

@@ -45,7 +45,7 @@ def lower_depthwise(graph: Graph, operator: Operator) -> Step:
         "highest": highest,
     }
     constants["op"] = Record("struct rw_depthwise", fields)
-    call = "rw_depthwise({op}, {in0}, {out});"
+    call = "rw_depthwise(&{op}, {in0}, {out});"
     return Step((operator.name,), (given.index,), result.index, call, ("rw_depthwise.c",), constants)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from edge.compiler.constant_rows import with_constant_rows
 from edge.compiler.convolution import Layer, convolution, fully_connected
-from edge.compiler.elementwise import LOWERINGS
 from edge.compiler.layer import Pooling, can_pool, lower_layer
+from edge.compiler.operators import LOWERINGS
 from edge.compiler.step import Step
 from edge.tflite.graph import Graph, Operator
 from features.errors import ArtifactError

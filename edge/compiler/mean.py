@@ -38,7 +38,7 @@ def lower_mean(graph: Graph, operator: Operator) -> Step:
         "offset": given.quantised.zero_point * elements,
         "out_zero": result.quantised.zero_point,
     }
-    call = "rw_mean({op}, {in0}, {out});"
+    call = "rw_mean(&{op}, {in0}, {out});"
     constants = {"op": Record("struct rw_mean", fields)}
     return Step((operator.name,), (given.index,), result.index, call, ("rw_mean.c",), constants)
 

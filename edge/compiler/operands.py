@@ -1,4 +1,4 @@
-"""What the lowerings of operators ask of their tensors; refuses forms that no kernel computes, by the operator's name."""
+"""What the lowerings of operators ask of their tensors; refuses by name the forms that no kernel computes."""
 
 from __future__ import annotations
 

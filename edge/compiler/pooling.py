@@ -44,5 +44,5 @@ def _lower(graph: Graph, operator: Operator, kernel: str) -> Step:
         "highest": highest,
     }
     constants = {"op": Record("struct rw_pool", fields)}
-    call = f"{kernel}({{op}}, {{in0}}, {{out}});"
+    call = f"{kernel}(&{{op}}, {{in0}}, {{out}});"
     return Step((operator.name,), (given.index,), result.index, call, ("rw_pool.c",), constants)

@@ -37,7 +37,7 @@ def lower_dequantize(graph: Graph, operator: Operator) -> Step:
 def _step(operator: Operator, given: Tensor, result: Tensor, kernel: str, quantised: Tensor) -> Step:
     # A hexadecimal literal is the very float of the file.
     scale = f"{quantised.quantised.scale.hex()}f"
-    fields = {"scale": scale, "n": given.size, "zero": quantised.quantised.zero_point}
-    call = f"{kernel}({{op}}, {{in0}}, {{out}});"
+    fields: dict[str, int | str] = {"scale": scale, "n": given.size, "zero": quantised.quantised.zero_point}
+    call = f"{kernel}(&{{op}}, {{in0}}, {{out}});"
     constants = {"op": Record("struct rw_quantise", fields)}
     return Step((operator.name,), (given.index,), result.index, call, ("rw_quantise.c",), constants)

@@ -26,7 +26,7 @@ def lower_softmax(graph: Graph, operator: Operator) -> Step:
         raise refusal(operator, f"over {depth} classes is not computed; the sum of {_MOST_DEPTH} fits")
     multiplier, shift, least = _scaling(operator, given.quantised.scale)
     fields = {"multiplier": multiplier, "shift": shift, "least": least, "rows": rows, "depth": depth}
-    call = "rw_softmax({op}, {in0}, {scratch}, {out});"
+    call = "rw_softmax(&{op}, {in0}, {scratch}, {out});"
     constants = {"op": Record("struct rw_softmax", fields)}
     return Step((operator.name,), (given.index,), result.index, call, ("rw_softmax.c",), constants, 4 * depth)
 

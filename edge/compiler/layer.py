@@ -106,12 +106,11 @@ def _product(layer: Layer, operators: tuple[str, ...], tensors: tuple[int, int],
     forms = tuple(_form(layer, band, walk, product.segments) for band in product.bands)
     constants: dict[str, Table | Record] = {
         "positions": Table("uint16_t", walk.positions),
-        "bias": Table("int32_t", folded_bias(groups, layer.bias, layer.in_zero)),
-        **_scales(layer),
     }
+    bias = folded_bias(groups, layer.bias, layer.in_zero)
     records = []
     for i, (band, form) in enumerate(zip(product.bands, forms, strict=True)):
-        tables = _band_tables(i, band)
+        tables = _band_tables(i, band) | {f"rows{i}": Table("int32_t", _rows(layer, band, bias))}
         records.append(_band_fields(layer, band, form, product.groups, tables))
         constants |= tables
     constants["bands"] = Record("struct rw_band", records[0], tuple(records[1:]))
@@ -128,14 +127,6 @@ def _product(layer: Layer, operators: tuple[str, ...], tensors: tuple[int, int],
     )
 
 
-def _scales(layer: Layer) -> dict[str, Table | Record]:
-    rows = slice(None) if layer.per_row else slice(1)
-    return {
-        "multipliers": Table("int32_t", layer.multipliers[rows]),
-        "shifts": Table("uint8_t", -layer.shifts[rows] - 1),
-    }
-
-
 def _form(layer: Layer, band: Band, walk: _Walk, segments: int) -> Form:
     clamped = (layer.lowest, layer.highest) != _INT8
     return Form(band.tile_rows, band.sparse, len(walk.positions) > 1, segments == 1, layer.per_row, clamped)
@@ -147,15 +138,24 @@ def _band_tables(i: int, band: Band) -> dict[str, Table | Record]:
     return {f"{part}{i}": Table(ctypes[part], v) for part, v in parts.items() if v is not None and v.size}
 
 
+def _rows(layer: Layer, band: Band, bias: NDArray[np.int32]) -> NDArray[np.integer]:
+    """Of each tile its biases, and where each row has a scale its multipliers and, in a word, its shifts less one."""
+    rows, tiles = slice(band.first, band.first + band.rows), band.rows // band.tile_rows
+    biases = bias[rows].astype(np.int64).reshape(tiles, -1)
+    if not layer.per_row:
+        return biases.reshape(-1)
+    shifts = (-layer.shifts[rows] - 1).reshape(tiles, -1) << 8 * np.arange(band.tile_rows)
+    parts = [biases, layer.multipliers[rows].reshape(tiles, -1), shifts.sum(axis=1, keepdims=True)]
+    return np.concatenate(parts, axis=1).reshape(-1)
+
+
 def _band_fields(
     layer: Layer, band: Band, form: Form, groups: int, tables: dict[str, Table | Record]
 ) -> dict[str, int | str]:
     fields: dict[str, int | str] = {"run": f"{{{form.role}}}"}
     fields |= {role.rstrip("0123456789"): f"{{{role}}}" for role in tables}
-    fields |= {"bias": f"{{bias}} + {band.first}"}
-    fields |= {
-        role: f"{{{role}}}" + (f" + {band.first}" if layer.per_row else "") for role in ("multipliers", "shifts")
-    }
+    if not layer.per_row:
+        fields |= {"multiplier": int(layer.multipliers[0]), "shift": -int(layer.shifts[0]) - 1}
     return fields | {
         "tiles": band.rows // band.tile_rows,
         "tile_rows": band.tile_rows,

@@ -41,13 +41,13 @@ struct rw_band {
     const uint32_t *weights;
     const uint8_t *counts;       /* sparse: of each tile and segment */
     const uint8_t *steps;        /* sparse: of each group */
-    const int32_t *bias;         /* 256 times, offsets folded in; of each row */
-    const int32_t *multipliers;  /* Q31, of each row, or one */
-    const uint8_t *shifts;       /* right shift less one, 0..21; of each row, or one */
+    const int32_t *rows;         /* of each tile: biases, and per row: multipliers, a word of shifts */
+    int32_t multiplier;          /* Q31, where there is one for all rows */
     uint16_t tiles;
     uint16_t groups;             /* of a segment */
     uint8_t tile_rows;           /* R */
     int16_t offset;              /* 2 * zero point + 1 */
+    uint8_t shift;               /* where there is one for all rows */
     int8_t lowest;
     int8_t highest;
 };
@@ -73,6 +73,11 @@ struct rw_form {
 #define RW_INLINE static inline
 #define RW_KERNEL
 #endif
+
+struct rw_scale {
+    int32_t multiplier;
+    uint32_t shift;
+};
 
 struct rw_sums {
     int32_t a0;
@@ -263,18 +268,22 @@ RW_INLINE int32_t rw_finish(int32_t sum, int32_t multiplier, unsigned shift, int
     return rw_halve_to_int8((v + (int32_t)((uint32_t)offset << shift)) >> shift);
 }
 
-RW_INLINE struct rw_sums rw_finish_tile(struct rw_sums sums, const int32_t *multipliers, const uint8_t *shifts,
+/* What a tile's sums are scaled by; one for all rows stands in `all`. */
+RW_INLINE struct rw_sums rw_finish_tile(struct rw_sums sums, const int32_t *multipliers, struct rw_scale all,
                                         int32_t offset, struct rw_form form)
 {
-    const size_t step = form.per_row ? 1 : 0;
-    sums.a0 = rw_finish(sums.a0, multipliers[0], shifts[0], offset);
-    if (form.rows > 1) {
-        sums.a1 = rw_finish(sums.a1, multipliers[step], shifts[step], offset);
+    if (!form.per_row) {
+        sums.a0 = rw_finish(sums.a0, all.multiplier, all.shift, offset);
+        sums.a1 = form.rows > 1 ? rw_finish(sums.a1, all.multiplier, all.shift, offset) : 0;
+        sums.a2 = form.rows > 2 ? rw_finish(sums.a2, all.multiplier, all.shift, offset) : 0;
+        sums.a3 = form.rows > 2 ? rw_finish(sums.a3, all.multiplier, all.shift, offset) : 0;
+        return sums;
     }
-    if (form.rows > 2) {
-        sums.a2 = rw_finish(sums.a2, multipliers[2 * step], shifts[2 * step], offset);
-        sums.a3 = rw_finish(sums.a3, multipliers[3 * step], shifts[3 * step], offset);
-    }
+    const uint32_t shifts = (uint32_t)multipliers[form.rows];
+    sums.a0 = rw_finish(sums.a0, multipliers[0], shifts & 0xFFu, offset);
+    sums.a1 = form.rows > 1 ? rw_finish(sums.a1, multipliers[1], shifts >> 8 & 0xFFu, offset) : 0;
+    sums.a2 = form.rows > 2 ? rw_finish(sums.a2, multipliers[2], shifts >> 16 & 0xFFu, offset) : 0;
+    sums.a3 = form.rows > 2 ? rw_finish(sums.a3, multipliers[3], shifts >> 24, offset) : 0;
     return sums;
 }
 
@@ -296,29 +305,26 @@ RW_INLINE void rw_store_tile(struct rw_sums sums, const struct rw_band *band, in
 RW_INLINE void rw_tiles(const struct rw_band *band, const struct rw_window *window, int8_t *out, struct rw_form form)
 {
     struct rw_stream stream = {band->weights, band->counts, band->steps};
-    const int32_t *bias = band->bias;
-    const int32_t *multipliers = band->multipliers;
-    const uint8_t *shifts = band->shifts;
+    const int32_t *rows = band->rows;
     const size_t groups = band->groups;
     const int32_t offset = band->offset;
+    const struct rw_scale all = {band->multiplier, band->shift};
     for (size_t tile = band->tiles; tile > 0; --tile) {
         const struct rw_stream begin = stream;
-        struct rw_sums sums = rw_position(window, groups, window->x, bias, &stream, form);
+        struct rw_sums sums = rw_position(window, groups, window->x, rows, &stream, form);
         for (size_t p = 1; form.pooled && p < window->n_positions; ++p) {
             const struct rw_sums other = sums;
             stream = begin;
-            sums = rw_position(window, groups, window->x + window->positions[p], bias, &stream, form);
+            sums = rw_position(window, groups, window->x + window->positions[p], rows, &stream, form);
             sums.a0 = rw_largest(sums.a0, other.a0);
             sums.a1 = rw_largest(sums.a1, other.a1);
             sums.a2 = rw_largest(sums.a2, other.a2);
             sums.a3 = rw_largest(sums.a3, other.a3);
         }
-        sums = rw_finish_tile(sums, multipliers, shifts, offset, form);
+        sums = rw_finish_tile(sums, rows + form.rows, all, offset, form);
         rw_store_tile(sums, band, out, form);
         out += form.rows;
-        bias += form.rows;
-        multipliers += form.per_row ? form.rows : 0;
-        shifts += form.per_row ? form.rows : 0;
+        rows += form.per_row ? 2 * form.rows + 1 : form.rows;
     }
 }
 

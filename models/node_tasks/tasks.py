@@ -7,12 +7,16 @@ from pathlib import Path
 
 from models.datasets.packs import one_of
 from models.node_tasks.autoencoder import autoencoder_task
+from models.node_tasks.convolutional import convolutional_task
 from models.node_tasks.task import Task
 
 __all__ = ["TASKS", "task"]
 
 # Name: reader of the task, and the folder of its pack.
-_READERS: dict[str, tuple[Callable[[Path], Task], str]] = {"M1": (autoencoder_task, "gearbox_spectraquest")}
+_READERS: dict[str, tuple[Callable[[Path], Task], str]] = {
+    "M1": (autoencoder_task, "gearbox_spectraquest"),
+    "M2": (convolutional_task, "cwru"),
+}
 TASKS = tuple(_READERS)
 
 

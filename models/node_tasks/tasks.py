@@ -8,6 +8,7 @@ from pathlib import Path
 from models.datasets.packs import one_of
 from models.node_tasks.autoencoder import autoencoder_task
 from models.node_tasks.convolutional import convolutional_task
+from models.node_tasks.life import life_task
 from models.node_tasks.task import Task
 
 __all__ = ["TASKS", "task"]
@@ -16,6 +17,7 @@ __all__ = ["TASKS", "task"]
 _READERS: dict[str, tuple[Callable[[Path], Task], str]] = {
     "M1": (autoencoder_task, "gearbox_spectraquest"),
     "M2": (convolutional_task, "cwru"),
+    "M3": (life_task, "cmapss"),
 }
 TASKS = tuple(_READERS)
 

@@ -146,7 +146,7 @@ def test_the_autoencoder_learns_health_and_is_judged_on_both(monkeypatch: pytest
 
 
 def test_an_unknown_task_is_refused() -> None:
-    with pytest.raises(RecordingError, match="no network for a node 'M9'; one of M1, M2"):
+    with pytest.raises(RecordingError, match="no network for a node 'M9'; one of M1, M2, M3"):
         task("M9", Path())
 
 
@@ -156,4 +156,4 @@ def test_parts_of_the_real_data_share_no_source(name: str, data_dir: Path) -> No
     sources = [set(part.sources.tolist()) for part in (made.training, made.validation, made.test)]
     assert all(len(part) >= 100 for part in (made.training, made.validation, made.test))
     assert sum(map(len, sources)) == len(set.union(*sources))
-    assert made.build(0).output_shape[1:] == {"M1": (640,), "M2": (10,)}[name]
+    assert made.build(0).output_shape[1:] == {"M1": (640,), "M2": (10,), "M3": (1,)}[name]

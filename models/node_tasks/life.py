@@ -49,7 +49,7 @@ def trailing_means(values: NDArray[np.floating], *, of: int) -> NDArray[np.float
 
 
 def build_life(seed: int) -> Any:
-    """Build and compile the network: convolutions of 32, 32 and 16 kernels of 3 cycles, a layer of 24, one output.
+    """Build and compile the network: three convolutions of 32 kernels of 3 cycles, a layer of 24, one output.
 
     Notes
     -----
@@ -62,7 +62,7 @@ def build_life(seed: int) -> Any:
     keras.utils.set_random_seed(seed)
     layers = keras.layers
     stack = [layers.Input((1, N_CYCLES, N_SENSORS))]
-    for filters, halved in ((32, True), (32, True), (16, False)):
+    for filters, halved in ((32, True), (32, True), (32, False)):
         stack += [layers.Conv2D(filters, (1, 3), padding="same", use_bias=False), layers.BatchNormalization()]
         stack += [layers.ReLU(), *([layers.MaxPooling2D((1, 2))] if halved else [])]
     stack += [layers.Flatten(), layers.Dropout(_DROPPED), layers.Dense(24, activation="relu"), layers.Dense(1)]

@@ -71,6 +71,6 @@ def test_a_window_ends_at_its_row(pack: Path) -> None:
 def test_the_network_is_no_lighter_than_the_peers() -> None:
     model = build_life(0)
     macs = multiply_accumulates(model)
-    assert macs == 30 * 42 * 32 + 15 * 96 * 32 + 7 * 96 * 16 + 112 * 24 + 24
-    assert 85_000 <= macs <= 100_000
+    assert macs == 30 * 42 * 32 + 15 * 96 * 32 + 7 * 96 * 32 + 224 * 24 + 24
+    assert macs >= 85_000
     assert model.input_shape == (None, 1, 30, 14)

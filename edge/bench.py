@@ -23,7 +23,7 @@ from edge.tflite.graph import Tensor
 from edge.tflite.reading import read_tflite
 from models.node_tasks.task import Task
 
-__all__ = ["VECTORS", "Row", "Variant", "integers_of", "measure", "numbers_of"]
+__all__ = ["VECTORS", "Dense", "Row", "Variant", "integers_of", "measure", "numbers_of"]
 
 VECTORS = 200
 
@@ -69,6 +69,8 @@ class Row:
     metric_name : str
     metric, metric_dense_float : float
         Of the integers, and of the dense network in float; on the test part.
+    validation, validation_dense_float : float
+        The same on the validation part, on which a variant is chosen.
     bit_equal_vectors : int
         Of `VECTORS`.
     operators : list
@@ -88,6 +90,8 @@ class Row:
     metric_name: str
     metric: float
     metric_dense_float: float
+    validation: float
+    validation_dense_float: float
     bit_equal_vectors: int
     operators: list[tuple[str, int, int]]
 
@@ -96,7 +100,15 @@ class Row:
         return asdict(self)
 
 
-def measure(network: bytes, task: Task, *, name: str, variant: Variant, dense_float: float, seed: int) -> Row:
+@dataclass(frozen=True)
+class Dense:
+    """What the dense network reaches in float on both judged parts."""
+
+    validation: float
+    test: float
+
+
+def measure(network: bytes, task: Task, *, name: str, variant: Variant, dense: Dense, seed: int) -> Row:
     """Compile a network, run it on the emulated M4 and score its integers.
 
     Parameters
@@ -108,8 +120,8 @@ def measure(network: bytes, task: Task, *, name: str, variant: Variant, dense_fl
     name : str
         Of the model in the row.
     variant : Variant
-    dense_float : float
-        Metric of the dense network in float, on the same part.
+    dense : Dense
+        Metrics of the dense network in float.
     seed : int
         Of the random half of the vectors.
 
@@ -124,10 +136,11 @@ def measure(network: bytes, task: Task, *, name: str, variant: Variant, dense_fl
     """
     entry, out = ends_of(read_tflite(network))
     items = integers_of(task.test.inputs, entry)
+    validated = integers_of(task.validation.inputs, entry)
     vectors = _vectors(items, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         library = compile_model(network, name="m", folder=Path(folder) / "library")
-        outputs = run_on_host(library, items, Path(folder) / "host")
+        outputs = run_on_host(library, np.concatenate([items, validated]), Path(folder) / "host")
         run = run_on_m4(library, vectors)
     return Row(
         model=name,
@@ -141,8 +154,10 @@ def measure(network: bytes, task: Task, *, name: str, variant: Variant, dense_fl
         ram_bytes=run.ram_bytes,
         stack_bytes=run.stack_bytes,
         metric_name=task.metric,
-        metric=task.score(numbers_of(outputs, out), task.test),
-        metric_dense_float=dense_float,
+        metric=task.score(numbers_of(outputs[: len(items)], out), task.test),
+        metric_dense_float=dense.test,
+        validation=task.score(numbers_of(outputs[len(items) :], out), task.validation),
+        validation_dense_float=dense.validation,
         bit_equal_vectors=_equal(network, library, vectors, run.outputs, entry),
         operators=[(cost.name, cost.instructions, cost.cycles) for cost in run.operators],
     )

@@ -35,7 +35,7 @@ def to_tflite(model: Any) -> bytes:
         return bytes(converter.convert())
 
 
-def to_tflite_int8(model: Any, representative: NDArray[np.floating]) -> bytes:
+def to_tflite_int8(model: Any, representative: NDArray[np.floating], *, dense_per_channel: bool = True) -> bytes:
     """Convert a Keras model to an all-integer `.tflite` flatbuffer, int8 in and out.
 
     Parameters
@@ -44,6 +44,9 @@ def to_tflite_int8(model: Any, representative: NDArray[np.floating]) -> bytes:
         Of one input and one output.
     representative : ndarray, shape (items, ...)
         Inputs that the ranges of all tensors are taken from; at least one, of those learned from.
+    dense_per_channel : bool
+        Whether each output of a dense layer has a scale of its own, which is finer and takes 12 bytes more, or
+        a layer has one. Convolutions always have one a channel.
 
     Returns
     -------
@@ -60,10 +63,13 @@ def to_tflite_int8(model: Any, representative: NDArray[np.floating]) -> bytes:
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
-        model.export(folder, format="tf_saved_model", verbose=False)
+        # One item at a time: with an open batch, a flattening becomes four operators that compute a shape.
+        one = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)]
+        model.export(folder, format="tf_saved_model", verbose=False, input_signature=one)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([item[None].astype(np.float32)] for item in representative)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = not dense_per_channel
         converter.inference_input_type = converter.inference_output_type = tf.int8
         return bytes(converter.convert())

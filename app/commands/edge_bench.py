@@ -1,0 +1,108 @@
+"""The subcommand that measures networks on an emulated node."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.commands.context import data_root, quiet_tensorflow, settings_of
+from app.commands.figures import SEED, measured
+from features.errors import ArtifactError
+
+__all__ = ["bench"]
+
+_TASKS = ("M1", "M2", "M3")
+_LISTS = ("rows", "deployed", "integral")
+
+
+@click.command()
+@click.option("--model", "models", multiple=True, type=click.Choice(_TASKS), help="Which networks.  [default: all]")
+@click.option("--shape", "shapes", multiple=True, help="Blocks: 1x4, 2x4, 4x4.  [default: all]")
+@click.option("--sparsity", "sparsities", multiple=True, type=click.FloatRange(0.0, 0.98), help="Share of zeros.")
+@click.option("--seed", default=SEED, show_default=True)
+@click.option("--integral/--no-integral", default=True, help="Whether activations are pruned too.")
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Earlier figures; what is not measured now is taken from them.",
+)
+@measured
+def bench(
+    ctx: click.Context,
+    /,
+    *,
+    models: Sequence[str],
+    shapes: Sequence[str],
+    sparsities: Sequence[float],
+    seed: int,
+    integral: bool,
+    beside: Sequence[Path],
+) -> dict[str, Any]:
+    """Train, prune, compile and run networks on an emulated Cortex-M4: what they cost and what they are still worth.
+
+    Each point of the curve is trained on its own; with all networks this takes about an hour on two cores.
+    """
+    settings_of(ctx)
+    earlier = [_read(path) for path in beside]
+    quiet_tensorflow()
+    from edge.peer import read_peer
+
+    figures: dict[str, Any] = {"seed": seed, "rows": [], "deployed": [], "integral": [], "tasks": {}}
+    for name in models or (() if beside else _TASKS):
+        part = _measure(name, shapes, sparsities, seed=seed, integral=integral)
+        for key in ("rows", "integral"):
+            figures[key] += part[key]
+        figures["tasks"][name] = part["task"]
+    for part in earlier:
+        _join(figures, part)
+    for key in _LISTS:
+        figures[key].sort(key=lambda row: str(row["model"]))
+    peer = read_peer()
+    return figures | {"peer": {name: asdict(cost) for name, cost in peer.models.items()}}
+
+
+def _measure(
+    name: str, shapes: Sequence[str], sparsities: Sequence[float], *, seed: int, integral: bool
+) -> dict[str, Any]:
+    from edge.curve import RECIPES, SHAPES, SPARSITIES, chosen, curve, points
+    from models.node_tasks.task import train
+    from models.node_tasks.tasks import task as read_task
+
+    task = read_task(name, data_root())
+    with click.progressbar(length=task.epochs, label=f"{name} learns") as bar:
+        dense = train(task, seed=seed, progress=lambda done, _: bar.update(done - bar.pos))
+    wanted = points(shapes or SHAPES, sparsities or SPARSITIES)
+    rows = []
+    with click.progressbar(length=len(wanted), label=f"{name} curve ") as bar:
+        for row in curve(task, dense, wanted, recipe=RECIPES[name], seed=seed, progress=lambda _: None):
+            rows.append(row)
+            bar.update(1)
+    picked = chosen(rows, task)
+    marked = [row.as_json() | ({"chosen": True} if row is picked else {}) for row in rows]
+    return {
+        "rows": marked,
+        "task": {"data": task.data, "metric": task.metric, "recipe": asdict(RECIPES[name])},
+        "integral": [],
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        return {key: figures[key] for key in (*_LISTS, "tasks", "run")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} holds no figures of this command ({error!r}); measure them again") from error
+
+
+def _join(figures: dict[str, Any], earlier: dict[str, Any]) -> None:
+    """Take what the figures lack, with the run that measured it."""
+    for key in _LISTS:
+        present = {row["model"] for row in figures[key]}
+        figures[key] += [{"run": earlier["run"]} | row for row in earlier[key] if row["model"] not in present]
+    figures["tasks"] = earlier["tasks"] | figures["tasks"]

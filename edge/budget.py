@@ -98,7 +98,7 @@ class ModelBudgetError(BudgetError):
             f"{e.reached:,} {e.resource} ({e.reached - e.allowed:,} above the {e.allowed:,} allowed)" for e in excesses
         )
         self.args = (
-            f"the model {model} passes its budget with {passed}; prune it or choose a smaller network, or give it "
+            f"the model {model} exceeds its budget with {passed}; prune it or choose a smaller network, or give it "
             f"limits of its own in [models.{model}] of the budget file",
         )
 

@@ -59,7 +59,7 @@ def test_a_run_at_its_limits_passes_and_one_above_is_refused(tmp_path: Path) -> 
 def test_every_limit_that_is_passed_is_named_with_its_excess(tmp_path: Path) -> None:
     above = dataclasses.replace(_RUN, flash_bytes=3500, cycles=4400)
     said = (
-        r"the model m passes its budget with 3,500 flash bytes \(2,500 above the 1,000 allowed\), "
+        r"the model m exceeds its budget with 3,500 flash bytes \(2,500 above the 1,000 allowed\), "
         r"4,400 cycles \(400 above the 4,000 allowed\); .*\[models.m\]"
     )
     with pytest.raises(BudgetError, match=said) as caught:

@@ -22,7 +22,13 @@ Row = Mapping[str, Any]
 # Colour-blind safe, and told apart by their markers too.
 _LINES = {"1x4": (BLUE, "o", "-"), "2x4": (ORANGE, "s", "-"), "4x4": (GREEN, "^", "-"), "mixed": (PURPLE, "D", ":")}
 _INCHES = (8.0, 6.6)  # 768 px wide where a page shows it, at SVG's 72 points an inch
-_SETTINGS = {"svg.hashsalt": "raceway", "svg.fonttype": "none", "font.size": 10.0, "font.family": ["DejaVu Sans"]}
+_TIMES = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0)
+_SETTINGS: dict[Any, Any] = {
+    "svg.hashsalt": "raceway",
+    "svg.fonttype": "none",
+    "font.size": 10.0,
+    "font.family": ["DejaVu Sans"],
+}
 
 
 def plot_name(model: str) -> str:
@@ -120,11 +126,12 @@ def _draw(figure: Figure, rows: Sequence[Row], peer: Row | None) -> None:
             sparsity = [100.0 * row["sparsity"] for row in line]
             upper.plot(sparsity, [scale * row["metric"] for row in line], **style)
             lower.plot(sparsity, [most / row["cycles"] for row in line], **style)
-    _mark(upper, scale * float(dense["metric_dense_float"]), "dense, float", "-")
-    _mark(upper, scale * worst_metric(dense), "the most that may be lost", "--")
-    _mark(lower, 1.0, "dense, ours" if peer is None else "TFLite Micro with CMSIS-NN", "-")
+    above, below = ("bottom", "top") if not is_error(dense) else ("top", "bottom")
+    _mark(upper, scale * float(dense["metric_dense_float"]), "dense, floats", "-", above)
+    _mark(upper, scale * worst_metric(dense), "most allowed", "--", below)
+    _mark(lower, most / float(dense["cycles"]), "dense, ours", "--", "bottom")
     if peer is not None:
-        _mark(lower, most / float(dense["cycles"]), "dense, ours", "--")
+        _mark(lower, 1.0, "TFLite Micro", "-", "top")
     _name_axes(upper, lower, dense)
     handles, labels = upper.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(handles) or 1, frameon=False)
@@ -138,14 +145,18 @@ def _name_axes(upper: Axes, lower: Axes, dense: Row) -> None:
     better = "lower is better" if is_error(dense) else "%, higher is better"
     upper.set(ylabel=f"{dense['metric_name']} ({better})")
     upper.set_title(str(dense["model"]), loc="left", fontsize=11)
-    lower.set(xlabel="weights that are zero (%)", ylabel="times fewer cycles", xlim=(-2.0, 100.0))
-    lower.set_ylim(bottom=0.0)
+    lower.set(xlabel="weights that are zero (%)", ylabel="times fewer cycles", xlim=(-2.0, 100.0), yscale="log")
+    least, most = lower.get_ylim()
+    lower.set_yticks(
+        shown := [tick for tick in _TIMES if least <= tick <= most], labels=[f"{tick:g}" for tick in shown]
+    )
+    lower.minorticks_off()
     for axes in (upper, lower):
         axes.grid(visible=True, color=GREY, alpha=0.2)
         axes.spines[["top", "right"]].set_visible(False)
 
 
-def _mark(axes: Axes, level: float, words: str, dashes: str) -> None:
-    """A line of reference with its name on it."""
+def _mark(axes: Axes, level: float, words: str, dashes: str, side: str) -> None:
+    """A line of reference with its name beside the axes, above or below the line's end."""
     axes.axhline(level, color=GREY, linewidth=1.2, linestyle=dashes, zorder=1.0)
-    axes.annotate(words, (0.01, level), xycoords=("axes fraction", "data"), ha="left", va="bottom", fontsize=9)
+    axes.annotate(words, (1.005, level), xycoords=("axes fraction", "data"), ha="left", va=side, fontsize=9)

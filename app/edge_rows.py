@@ -14,6 +14,8 @@ __all__ = [
     "dense_aims",
     "dense_row",
     "is_error",
+    "keeps_metric",
+    "key_of",
     "metric_text",
     "models_of",
     "pruned_aims",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from app.edge_plots import plot_name
@@ -25,13 +27,32 @@ from app.results_cwru import run_line
 from edge.peer import read_peer
 from features.errors import ArtifactError
 
-__all__ = ["COMMAND", "edge_page"]
+__all__ = ["COMMAND", "edge_page", "read_edge_results"]
 
 Row = Mapping[str, Any]
 
 COMMAND = "raceway edge bench"
 _COSTS = ("instructions", "cycles", "flash_bytes", "model_bytes", "ram_bytes", "stack_bytes")
 _COST_TITLES = ("instructions", "cycles", "flash B", "of it model B", "RAM B", "stack B")
+
+
+def read_edge_results(path: Path) -> dict[str, Any]:
+    """Read what `raceway edge bench` wrote.
+
+    Raises
+    ------
+    ArtifactError
+        If the file cannot be read or is no JSON object.
+    """
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}; measure with `{COMMAND}`") from error
+    except ValueError as error:
+        raise ArtifactError(f"{path} is no JSON: {error}; measure again with `{COMMAND}`") from error
+    if not isinstance(results, dict):
+        raise ArtifactError(f"{path} holds no figures; measure again with `{COMMAND}`")
+    return results
 
 
 def edge_page(results: Mapping[str, Any]) -> str:

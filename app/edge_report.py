@@ -146,10 +146,10 @@ def _operators(cost: M4Run) -> list[str]:
 
 
 def _sizes(cost: M4Run, limits: Limits) -> list[str]:
-    beyond = cost.flash_bytes - cost.model_bytes
+    parts = f"model {cost.model_bytes:,}, beyond {cost.flash_bytes - cost.model_bytes:,}"
     lines = [
         f"cycles {cost.cycles:>12,} of {limits.cycles:,}, modelled without wait states",
-        f"flash  {cost.flash_bytes:>12,} of {limits.flash_bytes:,} bytes: {cost.model_bytes:,} model, {beyond:,} not",
+        f"flash  {cost.flash_bytes:>12,} of {limits.flash_bytes:,} bytes: {parts}",
         f"RAM    {cost.ram_bytes:>12,} of {limits.ram_bytes:,} bytes",
         f"stack  {cost.stack_bytes:>12,} of {limits.stack_bytes:,} bytes",
     ]

@@ -71,14 +71,16 @@ FORMATS = """## How the formats work
 - The inputs of a layer are expanded once to lanes of 16 bits, four inputs to two words. The weights stay bytes, four to
   a word. Two multiply-accumulate instructions and one extraction then do four multiplications.
 - Dense: rows are taken four at a time, so that inputs that were loaded once serve four outputs.
-- Sparse: a tile is 1, 2 or 4 rows. For each tile a byte says how many groups of four inputs are kept. For each kept
-  group a byte says how many groups further it lies, and each row has a word of weights. Groups of zeros take neither
-  flash nor time. More rows to a tile share the index and the loading of inputs, but their zeros have to coincide.
+- Sparse: a tile is 1, 2 or 4 rows. For each tile and kernel row a byte says how many groups of four inputs are kept.
+  For each kept group a byte says how many groups further it lies, and each row has a word of weights. Groups of zeros
+  take neither flash nor time. More rows to a tile share the index and the loading of inputs, but their zeros have to
+  coincide.
 - The compiler picks the form layer by layer, from the zeros that it finds and a table of cycles. Nothing but the
   `.tflite` tells it what was pruned.
 - The zero point of the inputs is folded into the bias. Rows whose output no input changes are kept as constants.
-- A convolution reads its windows where they lie, without copying. A maximum pooling behind it is taken of the sums,
-  before they are scaled to bytes: scaling keeps the order, so the result is the same.
+- A convolution expands each row of inputs once and reads its windows out of it. Only where a window may begin within a
+  group of four is each window expanded for itself. A maximum pooling behind it is taken of the sums, before they are
+  scaled to bytes: scaling keeps the order, so the result is the same.
 
 The loops stand in `edge/runtime/rw_product.h`, in plain C and in assembly for the M4; `edge/runtime/rw_convolve.h` says
 how a layer is walked. Sums that could leave 24 bits, and weights of -128, go to a plain kernel that is slower."""

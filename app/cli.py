@@ -27,6 +27,7 @@ _COMMANDS = {
     "results": ("inspect", "Render the measured figures as a page."),
     "features": ("inspect", "List the features, or compute those of a recording."),
     "data": ("data", "List the public data sets; import what their publishers distribute."),
+    "edge": ("edge", "Prune, quantise, check, export, compile and run networks for Cortex-M4 nodes."),
     "settings": ("inspect", "List the settings with their values."),
     "doctor": ("inspect", "Say what is installed, reachable and missing."),
 }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from edge.bench import Dense, Row, Variant, measure
 from edge.convert import to_tflite_int8
+from edge.pruning.activity import Activity, activity, computation_saved
 from edge.pruning.blocks import block_of
 from edge.pruning.descent import Lesson
 from edge.pruning.gradual import Gauge, Recipe, prune_blocks
+from edge.pruning.integral import prune_activations
 from edge.pruning.masks import prunable
 from models.node_tasks.task import Task, outputs
 
@@ -22,7 +26,6 @@ __all__ = [
     "SPARSITIES",
     "Point",
     "chosen",
-    "curve",
     "dense_of",
     "gauge_of",
     "lesson_of",
@@ -31,7 +34,7 @@ __all__ = [
 ]
 
 SHAPES = ("1x4", "2x4", "4x4")
-SPARSITIES = (0.5, 0.75, 0.9, 0.95)
+SPARSITIES = (0.5, 0.75, 0.85, 0.9, 0.92, 0.95)
 # What pruning may lose against the dense network in float: of a share from 0 to 1, and of an error.
 LOST_POINTS, LOST_SHARE = 0.005, 0.02
 _REPRESENTATIVE = 300
@@ -65,36 +68,39 @@ def points(shapes: Sequence[str] = SHAPES, sparsities: Sequence[float] = SPARSIT
     return [Point("dense", 0.0), *(Point(shape, sparsity) for shape in shapes for sparsity in sparsities)]
 
 
-def curve(
-    task: Task, dense: Any, wanted: Sequence[Point], *, recipe: Recipe, seed: int, progress: Progress
-) -> Iterator[Row]:
-    """Measure a trained network and what pruning makes of it.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A point with its figures and the Keras model behind them."""
+
+    point: Point
+    row: Row
+    model: Any
+
+
+def measure_point(task: Task, dense: Any, point: Point, *, recipe: Recipe, seed: int, progress: Progress) -> Measured:
+    """Prune a trained network as a point asks, convert it and measure it on the emulated node.
 
     Parameters
     ----------
     task : Task
     dense : keras.Model
         Trained on the task; it is not changed.
-    wanted : sequence of Point
+    point : Point
     recipe : Recipe
-        Of every point that is pruned.
     seed : int
         Of pruning and of the vectors.
     progress : callable
         Told what is being done.
 
-    Yields
-    ------
-    Row
-        In the order of the points.
+    Returns
+    -------
+    Measured
     """
+    model = dense if point.shape == "dense" else _pruned(task, dense, point, recipe, seed, progress)
+    variant = Variant(point.shape, point.sparsity)
     reached = dense_of(task, dense)
-    for point in wanted:
-        progress(f"{task.name} {point.shape} {point.sparsity:.0%}")
-        model = dense if point.shape == "dense" else _pruned(task, dense, point, recipe, seed, progress)
-        network = quantised(model, task)
-        variant = Variant(point.shape, point.sparsity)
-        yield measure(network, task, name=task.name, variant=variant, dense=reached, seed=seed)
+    row = measure(quantised(model, task), task, name=task.name, variant=variant, dense=reached, seed=seed)
+    return Measured(point, row, model)
 
 
 def dense_of(task: Task, model: Any) -> Dense:
@@ -116,22 +122,85 @@ def _pruned(task: Task, dense: Any, point: Point, recipe: Recipe, seed: int, pro
     )
 
 
-def chosen(rows: Sequence[Row], task: Task) -> Row | None:
-    """Return the cheapest row that keeps the metric on the validation part, None where none does.
+def chosen(measured: Sequence[Measured], task: Task) -> Measured | None:
+    """Return the cheapest pruned network that keeps the metric on the validation part, None where none does.
 
     Notes
     -----
     Kept is what loses at most half a point of a share, or 2 % of an error, against the dense network in float.
     """
-    kept = [row for row in rows if row.shape != "dense" and _is_kept(row, task)]
-    return min(kept, key=lambda row: row.cycles, default=None)
+    kept = [one for one in measured if one.point.shape != "dense" and _is_kept(one.row, task)]
+    return min(kept, key=lambda one: one.row.cycles, default=None)
 
 
 def _is_kept(row: Row, task: Task) -> bool:
-    dense = row.validation_dense_float
-    if task.larger_is_better:
-        return row.validation >= dense - LOST_POINTS
-    return row.validation <= dense * (1.0 + LOST_SHARE)
+    worst = _worst(row.validation_dense_float, task)
+    return row.validation >= worst if task.larger_is_better else row.validation <= worst
+
+
+def _worst(dense: float, task: Task) -> float:
+    return dense - LOST_POINTS if task.larger_is_better else dense * (1.0 + LOST_SHARE)
+
+
+def prune_both(task: Task, picked: Measured, *, seed: int, progress: Progress) -> dict[str, Any]:
+    """Prune the activations of a network whose weights are pruned, and count what is left to multiply.
+
+    Parameters
+    ----------
+    task : Task
+    picked : Measured
+        The network, with its cycles.
+    seed : int
+    progress : callable
+
+    Returns
+    -------
+    dict
+        Shares of all multiplications saved by weights alone, by weights and the zeros that ReLU leaves anyway, and by
+        weights and pruned activations; share of activations that are left; share of multiplications left to a kernel
+        that asks once for each group of four activations; metrics in float on the test part; and the cycles on the
+        node, which the zeros among activations do not lower.
+
+    Notes
+    -----
+    What is allowed to be lost is that of `chosen`, on the validation part.
+    """
+    block = block_of(picked.point.shape)
+    worst = _worst(picked.row.validation_dense_float, task)
+    integral = prune_activations(
+        picked.model,
+        lesson_of(task),
+        worst=worst,
+        gauge=gauge_of(task),
+        recipe=RECIPES[task.name],
+        seed=seed,
+        progress=progress,
+        judged=task.test.inputs,
+    )
+    by_group = activity(integral.model, task.test.inputs, block=block)
+    macs = sum(one.macs for one in integral.counted)
+    return {
+        "model": task.name,
+        "variant": picked.row.variant,
+        "weights_saved": 1.0 - sum(one.by_weight for one in integral.before) / macs,
+        "computation_saved_before": computation_saved(integral.before),
+        "computation_saved": integral.saved,
+        "activations_active_before": _mean_active(integral.before),
+        "activations_active": _mean_active(integral.counted),
+        "left_by_group": sum(one.by_group for one in by_group) / macs,
+        "winner_rates": dict(integral.rates),
+        "metric_name": task.metric,
+        "metric": dense_of(task, integral.model).test,
+        "metric_dense_float": picked.row.metric_dense_float,
+        "validation": integral.metric,
+        "validation_dense_float": picked.row.validation_dense_float,
+        "cycles": picked.row.cycles,
+    }
+
+
+def _mean_active(counted: Sequence[Activity]) -> float:
+    """Over the layers after the first, whose inputs are measured signals and not activations."""
+    return float(np.mean([one.active for one in counted[1:]]))
 
 
 def lesson_of(task: Task) -> Lesson:

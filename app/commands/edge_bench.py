@@ -6,13 +6,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.commands.context import data_root, quiet_tensorflow, settings_of
+from app.commands.context import data_root, progress_bar, quiet_tensorflow, settings_of
 from app.commands.figures import SEED, measured
 from features.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from edge.curve import Measured
+    from models.node_tasks.task import Task
 
 __all__ = ["bench"]
 
@@ -70,26 +74,40 @@ def bench(
 def _measure(
     name: str, shapes: Sequence[str], sparsities: Sequence[float], *, seed: int, integral: bool
 ) -> dict[str, Any]:
-    from edge.curve import RECIPES, SHAPES, SPARSITIES, chosen, curve, points
+    from edge.curve import RECIPES, SHAPES, SPARSITIES, chosen, measure_point, points
     from models.node_tasks.task import train
     from models.node_tasks.tasks import task as read_task
 
     task = read_task(name, data_root())
-    with click.progressbar(length=task.epochs, label=f"{name} learns") as bar:
-        dense = train(task, seed=seed, progress=lambda done, _: bar.update(done - bar.pos))
+    with progress_bar(f"{name}, learning", task.epochs) as show:
+        dense = train(task, seed=seed, progress=lambda done, _: show(done))
     wanted = points(shapes or SHAPES, sparsities or SPARSITIES)
-    rows = []
-    with click.progressbar(length=len(wanted), label=f"{name} curve ") as bar:
-        for row in curve(task, dense, wanted, recipe=RECIPES[name], seed=seed, progress=lambda _: None):
-            rows.append(row)
-            bar.update(1)
-    picked = chosen(rows, task)
-    marked = [row.as_json() | ({"chosen": True} if row is picked else {}) for row in rows]
+    measured_points = []
+    with progress_bar(f"{name}, points  ", len(wanted)) as show:
+        for i, point in enumerate(wanted):
+            one = measure_point(task, dense, point, recipe=RECIPES[name], seed=seed, progress=_silent)
+            measured_points.append(one)
+            show(i + 1)
+    picked = chosen(measured_points, task)
+    rows = [one.row.as_json() | ({"chosen": True} if one is picked else {}) for one in measured_points]
     return {
-        "rows": marked,
+        "rows": rows,
         "task": {"data": task.data, "metric": task.metric, "recipe": asdict(RECIPES[name])},
-        "integral": [],
+        "integral": [_integral(task, picked, seed=seed)] if integral and picked else [],
     }
+
+
+def _integral(task: Task, picked: Measured, *, seed: int) -> dict[str, Any]:
+    from edge.curve import prune_both
+
+    with progress_bar(f"{task.name}, activations", 1) as show:
+        figures = prune_both(task, picked, seed=seed, progress=_silent)
+        show(1)
+    return figures
+
+
+def _silent(text: str) -> None:
+    del text
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from edge.tflite.graph import Graph, Tensor
 from edge.tflite.reading import read_tflite
 from features.errors import ArtifactError, ParameterError
 
-__all__ = ["Arena", "ends_of", "item_shape", "measure_arena", "run_tflm"]
+__all__ = ["Arena", "ends_of", "item_shape", "measure_arena", "run_numbers", "run_tflm"]
 
 _WORKER = Path(__file__).with_name("oracle_worker.py")
 # A damaged file may also make it run without end; no network of a node comes near.
@@ -85,6 +85,37 @@ def run_tflm(model: bytes, inputs: NDArray[Any]) -> NDArray[Any]:
     _, body = _worker().ask(model, task="run", graph=graph, inputs=given)
     results: NDArray[Any] = np.load(io.BytesIO(body), allow_pickle=False)
     return results.reshape(len(given), *item_shape(out))
+
+
+def run_numbers(model: bytes, inputs: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Run a network of integers or floats in TFLite Micro on inputs as numbers.
+
+    Parameters
+    ----------
+    model : bytes
+        A `.tflite` of one input and one output, each int8 or float32.
+    inputs : ndarray, shape (items, ...)
+        Quantised here by the scale of an int8 input; beyond its range they saturate.
+
+    Returns
+    -------
+    ndarray, shape (items, ...)
+        What the outputs stand for.
+
+    Raises
+    ------
+    ArtifactError, ParameterError
+        As `run_tflm`.
+    """
+    into, out = ends_of(read_tflite(model))
+    given = np.asarray(inputs, dtype=np.float32)
+    if into.dtype == np.int8:
+        steps = np.rint(given / into.quantised.scale) + into.quantised.zero_point
+        given = np.clip(steps, -128, 127).astype(np.int8)
+    results = run_tflm(model, given).astype(np.float64)
+    if out.quantisation is None:
+        return results
+    return np.asarray((results - out.quantisation.zero_point) * out.quantisation.scale)
 
 
 def measure_arena(model: bytes) -> Arena:

@@ -6,10 +6,13 @@ half or more, a weight of -128) is refused here, and the compiler takes the plai
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge.cycles import CycleTable, read_cycles
 
 __all__ = ["GROUP", "Band", "Product", "encode", "fits", "folded_bias", "grouped", "words"]
 
@@ -21,10 +24,6 @@ _LARGEST_SUM = 1 << 23
 # The right shift less one; beyond it, the zero point would be shifted out of int32.
 _SHIFTS = range(1, 23)
 _MOST_IN_A_BYTE = 255
-# Cycles of a group of a tile, and of a tile beside its groups; fitted to the emulator's model on dense layers.
-_DENSE_CYCLES = {4: 24.0, 1: 11.0}
-_SPARSE_CYCLES = {4: 27.0, 2: 18.0, 1: 14.0}
-_TILE_CYCLES = {4: 90.0, 2: 51.0, 1: 30.0}
 
 
 @dataclass(frozen=True)
@@ -181,10 +180,19 @@ def _cheapest(groups: NDArray[np.int8], first: int, rows: int, size: int) -> lis
 
 
 def _cycles(band: Band, part: NDArray[np.int8]) -> float:
-    a_group = (_SPARSE_CYCLES if band.sparse else _DENSE_CYCLES)[band.tile_rows]
-    tiles = band.rows // band.tile_rows
-    groups = len(band.weights) / band.tile_rows
-    return float(a_group * groups + tiles * part.shape[1] * _TILE_CYCLES[band.tile_rows])
+    """What is apart between forms; outputs and inputs cost the same in all."""
+    table = _table()
+    groups, tiles = len(band.weights) / band.tile_rows, band.rows // band.tile_rows * part.shape[1]
+    if band.sparse:
+        shape = table.groups[f"{band.tile_rows}x{GROUP}"]
+        return float(shape.per_group * groups + shape.per_tile * tiles)
+    per_mac = table.dense_row_per_mac if band.tile_rows == 1 else table.dense_per_mac
+    return float(per_mac * GROUP * len(band.weights))
+
+
+@functools.lru_cache(maxsize=1)
+def _table() -> CycleTable:
+    return read_cycles()
 
 
 def _dense(part: NDArray[np.int8], first: int, tile: int) -> Band:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edge.cycles import CycleTable
 from edge.pruning.blocks import block_of
-from edge.pruning.cycles import CycleTable, cheapest_shapes, model_cycles
+from edge.pruning.cycles import cheapest_shapes, model_cycles
 from edge.pruning.descent import Lesson
 from edge.pruning.gradual import Gauge, Progress, Recipe, prune_blocks
 from edge.pruning.masks import prunable

@@ -1,85 +1,20 @@
-"""Cycles of a network on the target by a table, and the cheapest encoding of each layer; refuses incomplete tables."""
+"""Cycles of a network on the target by a table, and the cheapest encoding of each layer."""
 
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.cycles import CycleTable
 from edge.pruning.accounting import Shapes
 from edge.pruning.blocks import block_of, kept_blocks
 from edge.pruning.masks import prunable
-from features.errors import ParameterError
 
-__all__ = ["CycleTable", "GroupCycles", "cheapest_shapes", "layer_cycles", "model_cycles", "positions", "read_cycles"]
-
-_TABLE = Path(__file__).parent / "cycles.toml"
-
-
-@dataclass(frozen=True)
-class GroupCycles:
-    """Cycles of one shape of block.
-
-    Attributes
-    ----------
-    per_group, per_tile : float
-        For each kept block, and for each tile of outputs, at each position of a convolution.
-    """
-
-    per_group: float
-    per_tile: float
-
-
-@dataclass(frozen=True)
-class CycleTable:
-    """Cycles of the kernels of a target.
-
-    Attributes
-    ----------
-    dense_per_mac : float
-        For each weight of a layer that is not pruned, at each position.
-    per_output, per_input, per_layer : float
-        For each requantised output, each input that is expanded, and each call.
-    groups : mapping of GroupCycles
-        By name of the block shape.
-    """
-
-    dense_per_mac: float
-    per_output: float
-    per_input: float
-    per_layer: float
-    groups: Mapping[str, GroupCycles]
-
-
-def read_cycles(path: Path = _TABLE) -> CycleTable:
-    """Read a table of cycles from TOML.
-
-    Raises
-    ------
-    ParameterError
-        If an entry is missing or is no number.
-
-    Examples
-    --------
-    >>> sorted(read_cycles().groups)
-    ['1x4', '2x4', '4x4']
-    """
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
-    try:
-        groups = {
-            block_of(name).name: GroupCycles(float(entry["per_group"]), float(entry["per_tile"]))
-            for name, entry in table["groups"].items()
-        }
-        single = {name: float(table[name]) for name in ("dense_per_mac", "per_output", "per_input", "per_layer")}
-    except (KeyError, TypeError, ValueError) as error:
-        raise ParameterError(f"the cycle table {path.name} lacks or misstates an entry: {error}") from error
-    return CycleTable(**single, groups=groups)
+__all__ = ["cheapest_shapes", "layer_cycles", "model_cycles", "positions"]
 
 
 def positions(layer: Any) -> int:

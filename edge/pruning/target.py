@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edge.cycles import CycleTable
 from edge.pruning.accounting import model_bytes
 from edge.pruning.blocks import Block
-from edge.pruning.cycles import CycleTable, cheapest_shapes, model_cycles
+from edge.pruning.cycles import cheapest_shapes, model_cycles
 from edge.pruning.descent import Lesson, copy_of
 from edge.pruning.gradual import Gauge, Progress, Recipe, prune_blocks
 from edge.pruning.masks import apply_masks, global_masks, kernels_of, layer_masks, sparsity_of

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.cycles import CycleTable, GroupCycles, read_cycles
 from edge.pruning.accounting import layer_bytes, model_bytes
 from edge.pruning.blocks import block_of
 from edge.pruning.choice import Choice, choose, prune_as_chosen
-from edge.pruning.cycles import CycleTable, GroupCycles, cheapest_shapes, model_cycles, read_cycles
+from edge.pruning.cycles import cheapest_shapes, model_cycles
 from edge.pruning.descent import Lesson
 from edge.pruning.gradual import Gauge, Recipe
 from edge.pruning.masks import prunable, sparsity_of
@@ -21,6 +22,7 @@ from features.errors import BudgetError, ParameterError
 
 _TABLE = CycleTable(
     dense_per_mac=1.0,
+    dense_row_per_mac=2.0,
     per_output=10.0,
     per_input=2.0,
     per_layer=100.0,
@@ -92,7 +94,7 @@ def test_cycles_are_those_counted_by_hand_and_the_cheapest_encoding_is_chosen() 
     assert model_cycles(made, _TABLE, {"conv": "4x4"}) == conv + dense
     # Dense: 36 MACs at each place; 1x4: 2 groups and 6 tiles; 4x4: 2 groups and 2 tiles.
     assert cheapest_shapes(made, _TABLE) == {"conv": "dense", "dense": "dense"}
-    dear = CycleTable(3.0, 10.0, 2.0, 100.0, _TABLE.groups)
+    dear = CycleTable(3.0, 3.0, 10.0, 2.0, 100.0, _TABLE.groups)
     assert cheapest_shapes(made, dear)["conv"] == "4x4"
     assert cheapest_shapes(made, dear, among=["1x4"])["conv"] == "dense"
 
@@ -100,7 +102,7 @@ def test_cycles_are_those_counted_by_hand_and_the_cheapest_encoding_is_chosen() 
 def test_a_table_that_lacks_an_entry_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cycles.toml"
     path.write_text("dense_per_mac = 1.0\n[groups.1x4]\nper_group = 8.0\nper_tile = 20.0\n", encoding="utf-8")
-    with pytest.raises(ParameterError, match=r"cycles.toml lacks or misstates an entry: 'per_output'"):
+    with pytest.raises(ParameterError, match=r"cycles.toml lacks or misstates an entry: 'dense_row_per_mac'"):
         read_cycles(path)
     assert read_cycles().groups["4x4"].per_group < 4 * read_cycles().groups["1x4"].per_group
 

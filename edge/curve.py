@@ -12,8 +12,8 @@ from edge.bench import Dense, Row, Variant, measure
 from edge.convert import to_tflite_int8
 from edge.pruning.activity import Activity, activity, computation_saved
 from edge.pruning.blocks import block_of
-from edge.pruning.descent import Lesson
-from edge.pruning.gradual import Gauge, Recipe, prune_blocks
+from edge.pruning.command import gauge_of, lesson_of
+from edge.pruning.gradual import Recipe, prune_blocks
 from edge.pruning.integral import prune_activations
 from edge.pruning.masks import prunable
 from models.node_tasks.task import Task, outputs
@@ -27,8 +27,6 @@ __all__ = [
     "Point",
     "chosen",
     "dense_of",
-    "gauge_of",
-    "lesson_of",
     "points",
     "quantised",
 ]
@@ -201,20 +199,6 @@ def prune_both(task: Task, picked: Measured, *, seed: int, progress: Progress) -
 def _mean_active(counted: Sequence[Activity]) -> float:
     """Over the layers after the first, whose inputs are measured signals and not activations."""
     return float(np.mean([one.active for one in counted[1:]]))
-
-
-def lesson_of(task: Task) -> Lesson:
-    """What a task's networks learn from, as pruning takes it."""
-    return Lesson(task.training.inputs, task.training.targets, task.batch_size)
-
-
-def gauge_of(task: Task) -> Gauge:
-    """The task's metric on its validation part: what choices are made on."""
-
-    def score(model: Any) -> float:
-        return task.score(outputs(model, task.validation), task.validation)
-
-    return Gauge(score, task.larger_is_better)
 
 
 def quantised(model: Any, task: Task) -> bytes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge.pruning.blocks import Block, kept_blocks
 from edge.pruning.masks import prunable
+from edge.pruning.nodes import chain_of
 from features.errors import ParameterError
 
 __all__ = ["Activity", "activity", "computation_saved", "inputs_of_layers"]
@@ -87,12 +88,15 @@ def computation_saved(counted: list[Activity]) -> float:
 
 def inputs_of_layers(model: Any, inputs: NDArray[np.floating]) -> Iterator[list[NDArray[np.float32]]]:
     """Give what reaches the layers with weights, in chunks of the inputs of the network."""
-    import keras
-
-    probe = keras.Model(model.inputs[0], [layer.input for layer in prunable(model)])
+    weighted = {id(layer) for layer in prunable(model)}
     for start in range(0, len(inputs), _ROWS):
-        seen = probe(inputs[start : start + _ROWS], training=False)
-        yield [np.asarray(values) for values in (seen if isinstance(seen, list) else [seen])]
+        values: Any = inputs[start : start + _ROWS].astype(np.float32)
+        seen = []
+        for layer in chain_of(model):
+            if id(layer) in weighted:
+                seen.append(np.asarray(values))
+            values = layer(values)
+        yield seen
 
 
 def _counts(layer: Any, active: NDArray[np.bool_], block: Block) -> NDArray[np.float64]:

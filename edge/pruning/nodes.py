@@ -37,7 +37,9 @@ def chain_of(model: Any) -> list[Any]:
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     before = model.inputs[0]
     for layer in layers:
-        if isinstance(layer, keras.Model) or layer.input is not before:
+        # A sequence that was loaded has been built twice, and its layers remember the first time.
+        follows = isinstance(model, keras.Sequential) or layer.input is before
+        if isinstance(layer, keras.Model) or not follows:
             raise ParameterError(f"layer {layer.name} does not follow the one before it alone; a plain chain is wanted")
         before = layer.output
     return layers

@@ -23,8 +23,8 @@ _SUBSET = "FD001"
 _TWO_VALUED = 5
 _MEAN_OF, _LIMIT = 10, 5.0
 _FOLDS, _DEALT, _CUTS, _SHORTEST = 5, 0, 10, 20
-_DROPPED = 0.2
-_RATE, _BATCH, _EPOCHS = 2e-3, 256, 12
+_DROPPED = 0.1
+_RATE, _BATCH, _EPOCHS = 2e-3, 128, 24
 
 _DATA = (
     f"C-MAPSS {_SUBSET}: 30 cycles of 14 sensors, each a trailing mean of {_MEAN_OF} cycles in deviations from the "

@@ -76,7 +76,8 @@ def _source(graph: Graph, steps: Sequence[Step], plan: Plan, library: Library) -
         lines += _step(prefix, i, step, plan)
     lines += ["", f"int8_t *{prefix}_input(void *arena)", "{", f"    return {_at(plan, graph.inputs[0])};", "}"]
     lines += ["", f"void {prefix}_run(void *arena)", "{"]
-    lines += [f"    {prefix}_op_{i:02d}(arena);" for i in range(len(steps))]
+    # A network that only changes shapes has no steps.
+    lines += [f"    {prefix}_op_{i:02d}(arena);" for i in range(len(steps))] or ["    (void)arena;"]
     lines += ["}", "", f"const int8_t *{prefix}_output(const void *arena)", "{"]
     return [*lines, f"    return (const int8_t *)arena + {plan.tensors[graph.outputs[0]]};", "}", ""]
 

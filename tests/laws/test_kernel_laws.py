@@ -1,0 +1,40 @@
+"""Every other operator, and whole networks, equal the TFLite Micro interpreter on every byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from kernel_batches import differences
+from networks import KERNELS, chain, one_kernel
+
+_BATCH = 40
+# A batch says by itself which of its networks differ: there is nothing to shrink.
+_PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+_SEEDS = st.lists(st.integers(0, 2**32 - 1), min_size=_BATCH, max_size=_BATCH)
+
+
+def _laws(batches: int) -> settings:
+    return settings(
+        max_examples=batches, deadline=None, phases=_PHASES, suppress_health_check=list(HealthCheck), print_blob=True
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kernels")
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@_laws(5)
+@given(seeds=_SEEDS)
+def test_kernels_equal_the_interpreter(name: str, seeds: list[int], folder: Path) -> None:
+    assert differences([one_kernel(name, seed) for seed in seeds], folder) == []
+
+
+@_laws(15)
+@given(seeds=_SEEDS)
+def test_networks_equal_the_interpreter(seeds: list[int], folder: Path) -> None:
+    assert differences([chain(seed) for seed in seeds], folder) == []

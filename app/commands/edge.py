@@ -7,6 +7,7 @@ import click
 from app.commands.edge_bench import bench
 from app.commands.edge_export import export
 from app.commands.edge_page import page
+from app.commands.edge_prune import prune
 from app.commands.edge_quantize import quantize
 from app.commands.edge_run import run
 from app.commands.edge_verify import verify
@@ -19,5 +20,5 @@ def edge() -> None:
     """Prune, quantise, check, export, compile and run networks for Cortex-M4 nodes."""
 
 
-for command in (bench, export, page, quantize, run, verify):
+for command in (bench, export, page, prune, quantize, run, verify):
     edge.add_command(command)

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready-
 LOCKED := --quiet --disable-pip-version-check --require-hashes --no-deps
 
-.PHONY: help up test check bench results clean packages
+.PHONY: help up test check bench results edge clean packages
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -63,6 +63,10 @@ results: $(READY)dev  ## Measure the models on public data into docs/results
 	  --protocol random-noise --jobs 2 --output docs/results/cwru.json
 	$(BIN)/raceway evaluate cwru-unknown --output docs/results/cwru-unknown.json
 	$(BIN)/raceway results --output docs/RESULTS.md
+
+edge: $(READY)dev packages  ## Measure networks on an emulated Cortex-M4 into docs/results
+	$(BIN)/raceway edge bench --output docs/results/edge.json
+	$(BIN)/raceway edge page --output docs/EDGE.md
 
 clean:  ## Remove the environment and everything built; measured data stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis test-artifacts

@@ -43,7 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with np.load(folder / "learned.npz") as learned:
         network.fit(learned["inputs"], learned["targets"], epochs=10, verbose=0)
     kernel = np.asarray(network.layers[0].kernel).copy()
-    kernel[5, 0] = 400.0
+    kernel[5, 0] = 200.0
     network.layers[0].kernel.assign(kernel)
     network.save(folder / "network.keras")
     return folder
@@ -57,7 +57,8 @@ def files(made: Path, tmp_path: Path) -> Path:
 def test_quantising_gives_figures_of_the_validation_and_tunes_where_it_must(files: Path) -> None:
     given = _edge(
         "quantize", files / "network.keras", "--inputs", files / "learned.npz",
-        "--validation", files / "validation.npz", "--dense", "per-tensor", "--fine-tune", 8, "--learning-rate", 0.01, "--output", files / "out.tflite", "--json",
+        "--validation", files / "validation.npz", "--dense", "per-tensor",
+        "--fine-tune", 12, "--batch", 16, "--learning-rate", 0.01, "--output", files / "out.tflite", "--json",
     )  # fmt: skip
     assert given.exit_code == 0, given.output
     figures = json.loads(given.stdout)

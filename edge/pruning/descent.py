@@ -43,7 +43,7 @@ def taught_by(teacher: Any, lesson: Lesson, *, share: float) -> Lesson:
     ----------
     teacher : keras.Model
     lesson : Lesson
-        Its targets have the shape of the outputs, or are the classes of a softmax.
+        Its targets have the shape of the outputs, or are numbers of the classes of a softmax.
     share : float
         Weight of the teacher, from 0 to 1.
 
@@ -63,8 +63,11 @@ def taught_by(teacher: Any, lesson: Lesson, *, share: float) -> Lesson:
     if not share:
         return lesson
     answers = np.asarray(teacher.predict(lesson.inputs, batch_size=1024, verbose=0))
-    targets = np.asarray(lesson.targets, dtype=np.float32)
-    return Lesson(lesson.inputs, (1.0 - share) * targets.reshape(answers.shape) + share * answers, lesson.batch)
+    targets = np.asarray(lesson.targets)
+    if targets.size != answers.size:
+        targets = np.eye(answers.shape[-1])[targets.reshape(-1).astype(int)]
+    blended = (1.0 - share) * targets.reshape(answers.shape) + share * answers
+    return Lesson(lesson.inputs, blended.astype(np.float32), lesson.batch)
 
 
 def copy_of(model: Any) -> Any:
@@ -115,7 +118,7 @@ class MaskedDescent:
         self._masks = [tf.Variable(tf.ones(layer.kernel.shape), trainable=False) for layer in self._layers]
         optimizer = keras.optimizers.Adam(1e-3)
         optimizer.build(model.trainable_variables)
-        self._run = tf.function(_steps(model, optimizer, self._layers, self._masks))
+        self._run = tf.function(_steps(model, _loss(model, lesson), optimizer, self._layers, self._masks))
 
     def mask(self, masks: Masks) -> None:
         """Drop weights from now on; layers that the masks lack keep all of theirs."""
@@ -143,7 +146,18 @@ class MaskedDescent:
         return np.concatenate(passes).reshape(-1, lesson.batch)[:steps]
 
 
-def _steps(model: Any, optimizer: Any, layers: list[Any], masks: list[Any]) -> Any:
+def _loss(model: Any, lesson: Lesson) -> Any:
+    """The model's own loss; where it takes numbers of classes and the lesson has their probabilities, that of these."""
+    import keras
+
+    own = keras.losses.get(model.loss)
+    probabilities = np.issubdtype(lesson.targets.dtype, np.floating)
+    if isinstance(own, keras.losses.SparseCategoricalCrossentropy) and probabilities:
+        return keras.losses.CategoricalCrossentropy()
+    return own
+
+
+def _steps(model: Any, loss: Any, optimizer: Any, layers: list[Any], masks: list[Any]) -> Any:
     """Give the descent over any number of batches, for the graph."""
     import tensorflow as tf
 
@@ -153,7 +167,7 @@ def _steps(model: Any, optimizer: Any, layers: list[Any], masks: list[Any]) -> A
             optimizer.learning_rate.assign(rates[i])
             rows, wanted = tf.gather(data, order[i]), tf.gather(truth, order[i])
             with tf.GradientTape() as tape:
-                value = model.compute_loss(x=rows, y=wanted, y_pred=model(rows, training=True))
+                value = tf.reduce_mean(loss(wanted, model(rows, training=True)))
             optimizer.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
             for layer, mask in zip(layers, masks, strict=True):
                 layer.kernel.assign(layer.kernel * mask)

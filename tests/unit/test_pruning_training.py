@@ -162,6 +162,19 @@ def test_a_teacher_blends_into_the_targets(rng: np.random.Generator) -> None:
     assert taught_by(teacher, lesson, share=0.0) is lesson
 
 
+def test_a_teacher_of_classes_is_learned_from_as_probabilities(rng: np.random.Generator) -> None:
+    import keras
+
+    teacher = keras.Sequential([keras.layers.Input((6,)), keras.layers.Dense(3, activation="softmax")])
+    teacher.compile(loss=keras.losses.SparseCategoricalCrossentropy())
+    lesson = Lesson(rng.standard_normal((64, 6)).astype(np.float32), rng.integers(0, 3, 64), 16)
+    blended = taught_by(teacher, lesson, share=0.4)
+    answers = np.asarray(teacher(lesson.inputs))
+    assert blended.targets == pytest.approx(0.6 * np.eye(3)[lesson.targets] + 0.4 * answers, abs=1e-5)
+    loss = MaskedDescent(teacher, blended, seed=1).run(np.zeros(4))
+    assert loss == pytest.approx(float(-(blended.targets * np.log(answers)).sum(axis=1).mean()), rel=1e-4)
+
+
 def test_too_few_rows_and_a_recipe_without_a_rise_are_refused(rng: np.random.Generator) -> None:
     lesson = _lesson(rng)
     with pytest.raises(ParameterError, match="3 rows were given to batches of 32"):

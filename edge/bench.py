@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.budget import check_budget, read_budget
 from edge.compiler.compilation import compile_model
 from edge.compiler.host import run_on_host
 from edge.compiler.library import Library
@@ -108,7 +109,16 @@ class Dense:
     test: float
 
 
-def measure(network: bytes, task: Task, *, name: str, variant: Variant, dense: Dense, seed: int) -> Row:
+def measure(
+    network: bytes,
+    task: Task,
+    *,
+    name: str,
+    variant: Variant,
+    dense: Dense,
+    seed: int,
+    budget: str | None = None,
+) -> Row:
     """Compile a network, run it on the emulated M4 and score its integers.
 
     Parameters
@@ -124,6 +134,8 @@ def measure(network: bytes, task: Task, *, name: str, variant: Variant, dense: D
         Metrics of the dense network in float.
     seed : int
         Of the random half of the vectors.
+    budget : str, optional
+        Name under which the limits of `edge/budget.toml` are enforced; where not given, none are.
 
     Returns
     -------
@@ -133,6 +145,8 @@ def measure(network: bytes, task: Task, *, name: str, variant: Variant, dense: D
     ------
     ArtifactError, ToolchainError
         As `compile_model`, `run_on_m4` and `run_tflm`.
+    ModelBudgetError
+        If a limit is passed.
     """
     entry, out = ends_of(read_tflite(network))
     items = integers_of(task.test.inputs, entry)
@@ -142,6 +156,8 @@ def measure(network: bytes, task: Task, *, name: str, variant: Variant, dense: D
         library = compile_model(network, name="m", folder=Path(folder) / "library")
         outputs = run_on_host(library, np.concatenate([items, validated]), Path(folder) / "host")
         run = run_on_m4(library, vectors)
+    if budget is not None:
+        check_budget(run, read_budget(), budget)
     return Row(
         model=name,
         variant=variant.name,

@@ -19,6 +19,7 @@ from edge.pruning.masks import prunable
 from models.node_tasks.task import Task, outputs
 
 __all__ = [
+    "EXTRA",
     "LOST_POINTS",
     "LOST_SHARE",
     "RECIPES",
@@ -32,17 +33,19 @@ __all__ = [
 ]
 
 SHAPES = ("1x4", "2x4", "4x4")
-SPARSITIES = (0.5, 0.75, 0.85, 0.9, 0.92, 0.95)
+SPARSITIES = (0.5, 0.75, 0.85, 0.9, 0.95)
 # What pruning may lose against the dense network in float: of a share from 0 to 1, and of an error.
 LOST_POINTS, LOST_SHARE = 0.005, 0.02
 _REPRESENTATIVE = 300
 
 # By task; found on validation parts.
 RECIPES = {
-    "M1": Recipe(ramp_epochs=200, tune_epochs=200, rate=1e-3),
-    "M2": Recipe(ramp_epochs=20, tune_epochs=20, rate=1e-3),
-    "M3": Recipe(ramp_epochs=20, tune_epochs=20, rate=1e-3),
+    "M1": Recipe(ramp_epochs=100, tune_epochs=100, rate=1e-3),
+    "M2": Recipe(ramp_epochs=12, tune_epochs=12, rate=1e-3, teacher=0.7, whole=True),
+    "M3": Recipe(ramp_epochs=40, tune_epochs=40, rate=1e-3, teacher=0.7, whole=True),
 }
+# Points beside the grid: about where the bytes of the model become a tenth or a fifth of the peer's.
+EXTRA = {"M1": (("4x4", 0.92),), "M2": (("4x4", 0.8), ("2x4", 0.8)), "M3": ()}
 
 Progress = Callable[[str], None]
 
@@ -55,15 +58,21 @@ class Point:
     sparsity: float
 
 
-def points(shapes: Sequence[str] = SHAPES, sparsities: Sequence[float] = SPARSITIES) -> list[Point]:
-    """Dense first, then each shape at each sparsity.
+def points(
+    shapes: Sequence[str] = SHAPES,
+    sparsities: Sequence[float] = SPARSITIES,
+    *,
+    extra: Sequence[tuple[str, float]] = (),
+) -> list[Point]:
+    """Dense first, then each shape at each sparsity and the points beside the grid, by shape and sparsity.
 
     Examples
     --------
-    >>> [f"{point.shape} {point.sparsity}" for point in points(["4x4"], [0.5, 0.9])]
-    ['dense 0.0', '4x4 0.5', '4x4 0.9']
+    >>> [f"{point.shape} {point.sparsity}" for point in points(["4x4"], [0.5, 0.9], extra=[("4x4", 0.8)])]
+    ['dense 0.0', '4x4 0.5', '4x4 0.8', '4x4 0.9']
     """
-    return [Point("dense", 0.0), *(Point(shape, sparsity) for shape in shapes for sparsity in sparsities)]
+    grid = {(shape, sparsity) for shape in shapes for sparsity in sparsities} | set(extra)
+    return [Point("dense", 0.0), *(Point(shape, sparsity) for shape, sparsity in sorted(grid))]
 
 
 @dataclass(frozen=True, eq=False)

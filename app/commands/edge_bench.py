@@ -30,6 +30,7 @@ _LISTS = ("rows", "deployed", "integral")
 @click.option("--sparsity", "sparsities", multiple=True, type=click.FloatRange(0.0, 0.98), help="Share of zeros.")
 @click.option("--seed", default=SEED, show_default=True)
 @click.option("--integral/--no-integral", default=True, help="Whether activations are pruned too.")
+@click.option("--deployed/--no-deployed", default=True, help="Whether the service's own networks are measured too.")
 @click.option(
     "--beside",
     multiple=True,
@@ -46,6 +47,7 @@ def bench(
     sparsities: Sequence[float],
     seed: int,
     integral: bool,
+    deployed: bool,
     beside: Sequence[Path],
 ) -> dict[str, Any]:
     """Train, prune, compile and run networks on an emulated Cortex-M4: what they cost and what they are still worth.
@@ -63,6 +65,8 @@ def bench(
         for key in ("rows", "integral"):
             figures[key] += part[key]
         figures["tasks"][name] = part["task"]
+    if deployed:
+        figures["deployed"] = _deployed(seed)
     for part in earlier:
         _join(figures, part)
     for key in _LISTS:
@@ -74,14 +78,15 @@ def bench(
 def _measure(
     name: str, shapes: Sequence[str], sparsities: Sequence[float], *, seed: int, integral: bool
 ) -> dict[str, Any]:
-    from edge.curve import RECIPES, SHAPES, SPARSITIES, chosen, measure_point, points
+    from edge.curve import EXTRA, RECIPES, SHAPES, SPARSITIES, chosen, measure_point, points
     from models.node_tasks.task import train
     from models.node_tasks.tasks import task as read_task
 
     task = read_task(name, data_root())
     with progress_bar(f"{name}, learning", task.epochs) as show:
         dense = train(task, seed=seed, progress=lambda done, _: show(done))
-    wanted = points(shapes or SHAPES, sparsities or SPARSITIES)
+    extra = () if shapes or sparsities else EXTRA[name]
+    wanted = points(shapes or SHAPES, sparsities or SPARSITIES, extra=extra)
     measured_points = []
     with progress_bar(f"{name}, points  ", len(wanted)) as show:
         for i, point in enumerate(wanted):
@@ -95,6 +100,37 @@ def _measure(
         "task": {"data": task.data, "metric": task.metric, "recipe": asdict(RECIPES[name])},
         "integral": [_integral(task, picked, seed=seed)] if integral and picked else [],
     }
+
+
+def _deployed(seed: int) -> list[dict[str, Any]]:
+    from edge.bench import Variant, measure
+    from edge.convert import to_tflite
+    from edge.curve import dense_of, quantised
+    from models.node_tasks.deployed import learned_baseline, learned_kinds
+
+    rows = []
+    with progress_bar("Deployed   ", 2) as show:
+        for i, learn in enumerate(
+            (
+                lambda: learned_baseline(data_root() / "cwru", convert=to_tflite, seed=seed),
+                lambda: learned_kinds(convert=to_tflite, seed=seed),
+            )
+        ):
+            task, model = learn()
+            name = task.name.replace(" ", "_")
+            reached = dense_of(task, model)
+            row = measure(
+                quantised(model, task),
+                task,
+                name=task.name,
+                variant=Variant("dense", 0.0),
+                dense=reached,
+                seed=seed,
+                budget=name,
+            )
+            rows.append(row.as_json() | {"data": task.data})
+            show(i + 1)
+    return rows
 
 
 def _integral(task: Task, picked: Measured, *, seed: int) -> dict[str, Any]:

@@ -167,11 +167,7 @@ def _multipliers(
     scales, outputs = weights.quantised.scales, weights.shape[0]
     if len(scales) not in (1, outputs):
         raise ArtifactError(f"{operator.name} has {len(scales)} scales for {outputs} outputs; the file is damaged")
-    of_in, of_out = entry.quantised.scales[0], output.quantised.scales[0]
-    if operator.name == "FULLY_CONNECTED" and len(scales) == 1:
-        # The kernel multiplies these two in float32 where there is one scale.
-        ratios = [float(np.float32(of_in * scales[0])) / float(of_out)]
-    else:
-        ratios = [float(of_in) * float(scale) / float(of_out) for scale in scales]
+    of_in, of_out = entry.quantised.scale, output.quantised.scale
+    ratios = [of_in * float(scale) / of_out for scale in scales]
     pairs = np.array([quantised_multiplier(ratio) for ratio in ratios], dtype=np.int64)
     return np.broadcast_to(pairs[:, 0], outputs), np.broadcast_to(pairs[:, 1], outputs)

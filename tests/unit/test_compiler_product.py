@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tflite_making import constant, one_operator, value
 
+from edge.compiler.convolution import fully_connected
+from edge.compiler.fixed import quantised_multiplier, requantise
 from edge.compiler.product import Band, Product, encode, fits, folded_bias, grouped, words
+from edge.oracle import run_tflm
+from edge.tflite.reading import read_tflite
 
 
 def _unpacked(word: int) -> list[int]:
@@ -107,3 +112,28 @@ def test_what_would_overflow_is_left_to_the_plain_kernel() -> None:
     assert not fits(weights[:, :200], bias, 0, np.array([0]), shift)
     assert not fits(np.full((1, 4), -128, dtype=np.int8), bias, 0, one, shift)
     assert not fits(weights[:, :4], np.array([1 << 23]), 0, one, shift)
+
+
+def test_scales_are_multiplied_in_double_precision(rng: np.random.Generator) -> None:
+    """Sums at which a product of scales in float32 would give another integer: one vector in 3,800 had differed."""
+    met = 0
+    while met < 12:
+        scale, weight_scale = (np.float32(np.exp(rng.uniform(-5, -2))) for _ in range(2))
+        out_scale = np.float32(float(scale) * float(weight_scale) * rng.uniform(3e3, 3e4))
+        single = quantised_multiplier(float(np.float32(scale * weight_scale)) / float(out_scale))
+        double = quantised_multiplier(float(scale) * float(weight_scale) / float(out_scale))
+        sums = np.arange(-2_000_000, 2_000_000)
+        one, other = (requantise(sums, np.int64(m), np.int64(shift)) for m, shift in (single, double))
+        apart = sums[(one != other) & (np.abs(one) < 120)][:4]
+        if not apart.size:
+            continue
+        met += 1
+        constants = [
+            constant(np.zeros((apart.size, 4)), float(weight_scale)),
+            constant(apart, float(scale) * float(weight_scale), dtype=np.int32),
+        ]
+        into, out = value((1, 4), float(scale)), value((1, apart.size), float(out_scale))
+        model = one_operator("FULLY_CONNECTED", into, out, constants=constants)
+        layer = fully_connected(graph := read_tflite(model), graph.operators[0])
+        ours = requantise(apart, layer.multipliers, layer.shifts)
+        assert run_tflm(model, np.zeros((1, 4), dtype=np.int8))[0].tolist() == ours.tolist()

@@ -1,4 +1,4 @@
-"""Random small networks, one operator after another: shapes, scales and options come from a generator of random numbers.
+"""Random small networks, one operator after another; shapes, scales and options come from a generator of numbers.
 
 Each function appends one operator that fits what is there; what it drew stands in the network's label.
 """
@@ -45,6 +45,9 @@ class Draft:
         """From `low` to `high`, both included."""
         return int(self.rng.integers(low, high + 1))
 
+    def chance(self, share: float = 0.5) -> bool:
+        return bool(self.rng.random() < share)
+
     def scale(self) -> float:
         return float(np.exp(self.rng.uniform(-6, -2)))
 
@@ -77,7 +80,7 @@ class Draft:
         shape = (_ITEMS, *(entry.shape[1:] if entry.shape[:1] == (1,) else entry.shape))
         numbers = self.rng.integers(-128, 128, shape).astype(np.int8)
         # Now and then all at the ends, where sums are largest.
-        if self.pick(*[False] * 7, True):
+        if self.chance(1 / 8):
             numbers = np.where(numbers < 0, -128, 127).astype(np.int8)
         return Made("; ".join(self.labels), model, numbers if entry.dtype == "int8" else _floats(self, shape))
 
@@ -94,10 +97,10 @@ def _out_size(size: int, padding: Any, kernel: int, stride: int, dilation: int =
     return -(-size // stride) if padding == SAME else -(-(size - (kernel - 1) * dilation) // stride)
 
 
-def _weights(draft: Draft, shape: tuple[int, ...], axis: int, scale_of_one: bool) -> tuple[Value, Value]:
+def _weights(draft: Draft, shape: tuple[int, ...], *, axis: int = 0, one_scale: bool = False) -> tuple[Value, Value]:
     """Weights and a bias whose channels lie along an axis."""
     rng, channels = draft.rng, shape[axis]
-    scales = draft.scale() * np.exp(rng.uniform(-1, 1, 1 if scale_of_one else channels))
+    scales = draft.scale() * np.exp(rng.uniform(-1, 1, 1 if one_scale else channels))
     bias = rng.integers(-8_000, 8_000, channels)
     of_bias = (draft.last.scales[0] * scales).tolist()
     numbers = rng.integers(-127, 128, shape)
@@ -122,7 +125,7 @@ def sparse(draft: Draft, weights: Value, *, tile: int, kept: float) -> Value:
 
 def dense(draft: Draft, *, outputs: int | None = None, tile: int = 1, kept: float = 1.0, per_row: bool = False) -> None:
     inputs, outputs = draft.shape[-1], outputs or draft.count(1, 20)
-    weights, bias = _weights(draft, (outputs, inputs), 0, not per_row)
+    weights, bias = _weights(draft, (outputs, inputs), one_scale=not per_row)
     weights = sparse(draft, weights, tile=tile, kept=kept)
     result = _spread(draft, (*draft.shape[:-1], outputs), weights, inputs)
     others = draft.put(weights), draft.put(bias)
@@ -142,7 +145,7 @@ def convolution(
     _, height, width, channels = draft.shape
     outputs, stride = outputs or draft.count(1, 10), stride or (draft.count(1, 2), draft.count(1, 3))
     kernel = kernel or (draft.count(1, min(height, 3)), draft.count(1, min(width, 5)))
-    weights, bias = _weights(draft, (outputs, *kernel, channels), 0, False)
+    weights, bias = _weights(draft, (outputs, *kernel, channels))
     weights = sparse(draft, weights, tile=tile, kept=kept)
     out, options = _windows(draft, kernel, stride, dilation)
     result = _spread(draft, (1, *out, outputs), weights, kernel[0] * kernel[1] * channels)
@@ -153,6 +156,7 @@ def convolution(
 def _windows(
     draft: Draft, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int] = (1, 1)
 ) -> tuple[list[int], dict[str, Any]]:
+    """Height and width of the outputs, and what an operator of windows says beside its tensors."""
     sizes = draft.shape[1:3]
     fits = all(size > d * (k - 1) for size, k, d in zip(sizes, kernel, dilation, strict=True))
     padding = draft.pick(SAME, VALID) if fits else SAME
@@ -168,36 +172,48 @@ def depthwise(draft: Draft) -> None:
     kernel = draft.count(1, min(height + 1, 4)), draft.count(1, min(width + 2, 7))
     stride = draft.count(1, 3), draft.count(1, 3)
     dilation = draft.pick((1, 1), (1, 1), (1, 2), (2, 1), (3, 2))
-    weights, bias = _weights(draft, (1, *kernel, channels * multiplier), 3, draft.pick(True, False, False))
+    weights, bias = _weights(draft, (1, *kernel, channels * multiplier), axis=3, one_scale=draft.chance(1 / 3))
     out, options = _windows(draft, kernel, stride, dilation)
     result = _spread(draft, (1, *out, channels * multiplier), weights, kernel[0] * kernel[1])
     options |= {"depthMultiplier": multiplier, "dilationHFactor": dilation[0], "dilationWFactor": dilation[1]}
     draft.then("DEPTHWISE_CONV_2D", result, draft.put(weights), draft.put(bias), **options)
 
 
-def _pool(draft: Draft, name: str) -> None:
-    _, height, width, channels = draft.shape
-    size = draft.count(1, min(height, 4)), draft.count(1, min(width, 9))
-    stride = draft.count(1, 3), draft.count(1, 4)
-    out, options = _windows(draft, size, stride)
-    options |= {"filterHeight": size[0], "filterWidth": size[1]}
-    draft.then(name, draft.like((1, *out, channels)), **options)
-
-
-def max_pool(draft: Draft) -> None:
-    _pool(draft, "MAX_POOL_2D")
+def max_pool(
+    draft: Draft,
+    *,
+    size: tuple[int, int] | None = None,
+    stride: tuple[int, int] | None = None,
+    activation: int | None = None,
+) -> None:
+    _pool(draft, "MAX_POOL_2D", size or _size(draft), stride, activation)
 
 
 def average_pool(draft: Draft) -> None:
-    _pool(draft, "AVERAGE_POOL_2D")
+    _pool(draft, "AVERAGE_POOL_2D", _size(draft), None, None)
+
+
+def _pool(
+    draft: Draft, name: str, size: tuple[int, int], stride: tuple[int, int] | None, activation: int | None
+) -> None:
+    out, options = _windows(draft, size, stride or (draft.count(1, 3), draft.count(1, 4)))
+    options |= {"filterHeight": size[0], "filterWidth": size[1]}
+    if activation is not None:
+        options["fusedActivationFunction"] = activation
+    draft.then(name, draft.like((1, *out, draft.shape[-1])), **options)
+
+
+def _size(draft: Draft) -> tuple[int, int]:
+    _, height, width, _ = draft.shape
+    return draft.count(1, min(height, 4)), draft.count(1, min(width, 9))
 
 
 def mean(draft: Draft, *, axes: tuple[int, ...] | None = None, keep: bool | None = None) -> None:
     rank = len(draft.shape)
     if axes is None:
-        chosen = [axis for axis in range(1, rank) if draft.pick(True, False)] or [rank - 1]
-        axes = tuple(axis - rank if draft.pick(False, True) else axis for axis in chosen)
-    keep = draft.pick(True, False) if keep is None else keep
+        chosen = [axis for axis in range(1, rank) if draft.chance()] or [rank - 1]
+        axes = tuple(axis - rank if draft.chance() else axis for axis in chosen)
+    keep = draft.chance() if keep is None else keep
     averaged = {axis % rank for axis in axes}
     kept = [1 if i in averaged else n for i, n in enumerate(draft.shape)]
     shape = kept if keep else [n for i, n in enumerate(draft.shape) if i not in averaged]
@@ -258,7 +274,7 @@ def concatenation(draft: Draft) -> None:
     for _ in range(draft.pick(1, 1, 2)):
         shape = (*draft.shape[:axis], draft.count(1, 5), *draft.shape[axis + 1 :])
         numbers = draft.rng.integers(-128, 128, shape)
-        if draft.pick(True, False):
+        if draft.chance():
             parts.append(draft.put(constant(numbers, draft.last.scales[0], zero_point=draft.last.zero_points[0])))
         else:
             parts.append(draft.then("RELU6", draft.like(draft.shape)))
@@ -321,7 +337,7 @@ def reshape(draft: Draft) -> None:
 def _reshapes(draft: Draft) -> None:
     for _ in range(draft.count(1, 3)):
         reshape(draft)
-    if draft.pick(True, False):
+    if draft.chance():
         relu(draft)
 
 
@@ -387,7 +403,7 @@ def chain(seed: int) -> Made:
     layers = (convolution, convolution, max_pool, average_pool, depthwise, add, multiply, concatenation, relu, logistic)
     for _ in range(draft.count(2, 5)):
         draft.pick(*layers)(draft)
-    if draft.pick(True, False):
+    if draft.chance():
         draft.pick(reshape, mean)(draft)
         flat = draft.like((1, int(np.prod(draft.shape))))
         draft.then("RESHAPE", flat, draft.put(constant(flat.shape, dtype=np.int32)))

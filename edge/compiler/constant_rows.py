@@ -45,7 +45,8 @@ def with_constant_rows(layer: Layer) -> Layer:
     """
     lowest_sum, largest_sum = sum_range(layer)
     output = _outputs(layer, lowest_sum)
-    within = np.maximum(np.abs(lowest_sum), np.abs(largest_sum)) < 1 << 30
+    # Beyond int32 the kernels wrap around, and order is lost.
+    within = np.maximum(np.abs(lowest_sum), np.abs(largest_sum)) < (1 << 30) >> np.maximum(layer.shifts, 0)
     constant = (output == _outputs(layer, largest_sum)) & within
     if not constant.any():
         return layer

@@ -20,7 +20,7 @@ def lower_depthwise(graph: Graph, operator: Operator) -> Step:
     result = graph.results(operator)[0]
     check_int8(operator, given, result)
     _, height, width, outputs = weights.shape
-    windows = windows_of(operator, given, result, height, width, outputs)
+    windows = windows_of(operator, given, result, height=height, width=width, channels=outputs)
     if outputs % given.shape[3]:
         raise refusal(operator, f"of {outputs} outputs over {given.shape[3]} channels is not computed")
     multipliers, shifts = _multipliers(operator, given, weights, result)
@@ -33,7 +33,7 @@ def lower_depthwise(graph: Graph, operator: Operator) -> Step:
     }
     fields: dict[str, int | str] = {
         **{role: f"{{{role}}}" for role in constants},
-        **windows.fields,
+        **windows,
         "per_channel": outputs // given.shape[3],
         "kernel_height": height,
         "kernel_width": width,

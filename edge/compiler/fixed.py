@@ -57,7 +57,9 @@ def quantised_multiplier(scale: float) -> tuple[int, int]:
     return multiplier, shift
 
 
-def requantise(x: NDArray[np.int64], multiplier: NDArray[np.int64], shift: NDArray[np.int64]) -> NDArray[np.int64]:
+def requantise(
+    x: NDArray[np.int64], multiplier: NDArray[np.int64] | np.int64, shift: NDArray[np.int64] | np.int64
+) -> NDArray[np.int64]:
     """Multiply integers by quantised scales, as `edge/runtime/rw_fixed.h` does; arrays broadcast.
 
     Parameters

@@ -5,7 +5,7 @@ Numbers are Python integers that stand for int32 of a Q-format; 1 in Q0.31 is th
 
 from __future__ import annotations
 
-__all__ = ["high_multiply", "logistic", "requantise", "rounding_shift", "tanh"]
+__all__ = ["high_multiply", "logistic", "rounding_shift", "tanh"]
 
 _ONE = (1 << 31) - 1
 _LEAST = -(1 << 31)
@@ -26,11 +26,6 @@ def rounding_shift(x: int, bits: int) -> int:
     """Return x / 2**bits, rounded half away from zero."""
     mask = (1 << bits) - 1
     return (x >> bits) + ((x & mask) > (mask >> 1) + (x < 0))
-
-
-def requantise(x: int, multiplier: int, shift: int) -> int:
-    """Return x * multiplier * 2**(shift - 31), rounded twice."""
-    return rounding_shift(high_multiply(x << max(shift, 0), multiplier), max(-shift, 0))
 
 
 def logistic(x: int) -> int:

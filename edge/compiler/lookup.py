@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.compiler.fixed import quantised_multiplier
-from edge.compiler.fixed_functions import logistic, requantise, rounding_shift, tanh
+from edge.compiler.fixed import quantised_multiplier, requantise
+from edge.compiler.fixed_functions import logistic, rounding_shift, tanh
 from edge.compiler.operands import check_int8, check_room, one_to_one, refusal
 from edge.compiler.step import Step, Table
 from edge.tflite.graph import Graph, Operator, Tensor
@@ -18,6 +18,7 @@ __all__ = ["lower_logistic", "lower_relu", "lower_relu6", "lower_requantise", "l
 
 # Integer bits of what LOGISTIC and TANH are computed from, in 31 bits beside the sign.
 _INTEGER_BITS = 4
+_INPUTS = np.arange(-128, 128)
 
 
 def lower_logistic(graph: Graph, operator: Operator) -> Step:
@@ -39,8 +40,8 @@ def lower_tanh(graph: Graph, operator: Operator) -> Step:
 def lower_relu(graph: Graph, operator: Operator) -> Step:
     """RELU as an operator of its own, to any scale."""
     given, result = _operands(graph, operator)
-    zero = result.quantised.zero_point
-    return _step(operator, given, result, [max(q, zero) for q in _rescaled(operator, given, result)])
+    values = np.maximum(_rescaled(operator, given, result), result.quantised.zero_point)
+    return _step(operator, given, result, values)
 
 
 def lower_relu6(graph: Graph, operator: Operator) -> Step:
@@ -50,7 +51,7 @@ def lower_relu6(graph: Graph, operator: Operator) -> Step:
     if scale != result.quantised.scales[0] or zero != result.quantised.zero_point:
         raise refusal(operator, "with another scale for its output than for its input is not computed")
     six = min(127, zero + math.floor(float(np.float32(6.0) / scale) + 0.5))
-    return _step(operator, given, result, [min(max(q, zero), six) for q in range(-128, 128)])
+    return _step(operator, given, result, np.clip(_INPUTS, zero, six))
 
 
 def lower_requantise(graph: Graph, operator: Operator) -> Step:
@@ -65,34 +66,31 @@ def _operands(graph: Graph, operator: Operator) -> tuple[Tensor, Tensor]:
     return given, result
 
 
-def _rescaled(operator: Operator, given: Tensor, result: Tensor) -> list[int]:
+def _rescaled(operator: Operator, given: Tensor, result: Tensor) -> NDArray[np.int64]:
     multiplier, shift = quantised_multiplier(given.quantised.scale / result.quantised.scale)
     check_room(operator, 255, shift)
-    zero = given.quantised.zero_point
-    return [requantise(q - zero, multiplier, shift) + result.quantised.zero_point for q in range(-128, 128)]
+    scaled = requantise(_INPUTS - given.quantised.zero_point, np.int64(multiplier), np.int64(shift))
+    return scaled + result.quantised.zero_point
 
 
-def _sigmoid(operator: Operator, given: Tensor, function: Callable[[int], int]) -> list[int]:
+def _sigmoid(operator: Operator, given: Tensor, function: Callable[[int], int]) -> NDArray[np.int64]:
     """A function of Q4.27 that ends where the format does."""
-    real = given.quantised.scale * (1 << (31 - _INTEGER_BITS))
-    fraction, shift = math.frexp(real)
+    fraction, shift = math.frexp(given.quantised.scale * (1 << (31 - _INTEGER_BITS)))
     if shift < 0:
         raise refusal(operator, f"of steps of {given.quantised.scale:g} is not computed; they are too fine")
     radius = (((1 << _INTEGER_BITS) - 1) << (31 - _INTEGER_BITS)) >> shift
+    differences = _INPUTS - given.quantised.zero_point
+    ends = np.where(differences < 0, -128, 127)
+    within = np.abs(differences) < radius
     # Exact: the scale has 24 bits.
-    multiplier = int(fraction * (1 << 31))
-    values = []
-    for difference in range(-128 - given.quantised.zero_point, 128 - given.quantised.zero_point):
-        if abs(difference) >= radius:
-            values.append(-128 if difference <= -radius else 127)
-        else:
-            values.append(function(requantise(difference, multiplier, shift)))
-    return values
+    multiplier = np.int64(fraction * (1 << 31))
+    scaled = requantise(np.where(within, differences, 0), multiplier, np.int64(shift))
+    return np.where(within, [function(int(x)) for x in scaled], ends)
 
 
-def _step(operator: Operator, given: Tensor, result: Tensor, values: list[int]) -> Step:
-    """The values in the order of the input, -128 first, held within int8."""
-    by_byte: NDArray[np.int8] = np.roll(np.clip(values, -128, 127).astype(np.int8), 128)
+def _step(operator: Operator, given: Tensor, result: Tensor, values: NDArray[np.int64]) -> Step:
+    """The values of `_INPUTS`, held within int8, in the order of the bytes: 0 first."""
+    by_byte = np.roll(np.clip(values, -128, 127).astype(np.int8), 128)
     call = f"rw_lookup({{table}}, {{in0}}, {{out}}, {given.size}u);"
     constants = {"table": Table("int8_t", by_byte)}
     return Step((operator.name,), (given.index,), result.index, call, ("rw_lookup.c",), constants)

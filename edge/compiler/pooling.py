@@ -34,10 +34,10 @@ def _lower(graph: Graph, operator: Operator, kernel: str) -> Step:
     if abs(before.scale - after.scale) > _SCALE_TOLERANCE or before.zero_point != after.zero_point:
         raise refusal(operator, "with another scale for its output than for its input is not computed")
     height, width = int(operator.options["filterHeight"]), int(operator.options["filterWidth"])
-    windows = windows_of(operator, given, result, height, width, given.shape[-1])
+    windows = windows_of(operator, given, result, height=height, width=width, channels=given.shape[-1])
     lowest, highest = activation_range(operator, result)
     fields = {
-        **windows.fields,
+        **windows,
         "window_height": height,
         "window_width": width,
         "lowest": lowest,

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from edge.compiler.operands import check_count, check_shape, refusal
 from edge.tflite.graph import Operator, Tensor
 
-__all__ = ["Windows", "windows_of"]
+__all__ = ["windows_of"]
 
 _SAME = 0
 
 
-@dataclass(frozen=True)
-class Windows:
-    """Where windows lie on a tensor in NHWC of one item.
-
-    Attributes
-    ----------
-    fields : dict of str to int
-        Sizes, strides and paddings, by the names that the structs of the kernels have for them.
-    out_height, out_width : int
-        Number of windows.
-    """
-
-    fields: dict[str, int]
-    out_height: int
-    out_width: int
-
-
-def windows_of(operator: Operator, given: Tensor, result: Tensor, height: int, width: int, channels: int) -> Windows:
+def windows_of(
+    operator: Operator, given: Tensor, result: Tensor, *, height: int, width: int, channels: int
+) -> dict[str, int]:
     """Lay windows of a height and a width over a tensor.
 
     Parameters
@@ -43,6 +26,11 @@ def windows_of(operator: Operator, given: Tensor, result: Tensor, height: int, w
     channels : int
         Of the result.
 
+    Returns
+    -------
+    dict of str to int
+        Sizes, strides and paddings, by the names that the structs of the kernels have for them.
+
     Raises
     ------
     ArtifactError
@@ -55,7 +43,7 @@ def windows_of(operator: Operator, given: Tensor, result: Tensor, height: int, w
     check_shape(operator, result, (1, down[0], across[0], channels))
     strides = int(operator.options["strideH"]), int(operator.options["strideW"])
     check_count(operator, *given.shape, *result.shape, height, width, *strides)
-    fields = {
+    return {
         "in_height": given.shape[1],
         "in_width": given.shape[2],
         "channels": given.shape[3],
@@ -66,7 +54,6 @@ def windows_of(operator: Operator, given: Tensor, result: Tensor, height: int, w
         "pad_top": down[1],
         "pad_left": across[1],
     }
-    return Windows(fields, down[0], across[0])
 
 
 def _along(operator: Operator, size: int, window: int, letter: str) -> tuple[int, int]:

@@ -34,8 +34,8 @@ KIND_WINDOWS, KIND_EPOCHS = 40_000, 20
 _JUDGED = 4_000
 
 _BASELINE_DATA = (
-    "CWRU, features of 4,096 samples below 5 kHz with white noise at {snr:+.0f} dB: the service's autoencoder, learned on "
-    "the healthy records of 0 and 1 hp; tested on the healthy record of 3 hp and all damaged bearings of 0.014 and "
+    "CWRU, features of 4,096 samples below 5 kHz with white noise at {snr:+.0f} dB: the service's autoencoder, learned "
+    "on the healthy records of 0 and 1 hp; tested on the healthy record of 3 hp and all damaged bearings of 0.014 and "
     "0.021 in, validated on the healthy one of 2 hp and those of 0.007 in. There is one healthy bearing, in all parts."
 )
 _KINDS_DATA = (

@@ -1,4 +1,4 @@
-"""What the compiler does not take is refused by name before anything is written; what it takes, it writes always alike."""
+"""What the compiler does not take is refused by name before anything is written; what it takes, it writes alike."""
 
 from __future__ import annotations
 

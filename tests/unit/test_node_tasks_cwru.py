@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from node_tasks_making import cwru_pack
 
 from features.errors import ParameterError
-from models.bearing.protocols import SIZES_IN
 from models.datasets.cwru import KINDS
 from models.node_tasks.convolutional import build_convolutional, convolutional_task
 from models.node_tasks.macs import multiply_accumulates
@@ -16,18 +16,7 @@ from models.node_tasks.macs import multiply_accumulates
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    """One second and a half of noise for each healthy load and each fault, louder where damaged."""
-    rng = np.random.default_rng(5)
-    labels: list[tuple[str, float | None, int]] = [("normal", None, load) for load in range(4)]
-    labels += [(kind, size, 0) for kind in KINDS[1:] for size in (*SIZES_IN, 0.028)]
-    rows = ["record,file,fault,diameter_in,outer_position_oclock,load_hp,rpm_nominal,rpm_in_file,fs_hz"]
-    for number, (kind, size, load) in enumerate(labels):
-        name = f"{kind}{size or ''}_L{load}.npz"
-        signal = (1.0 if kind == "normal" else 30.0) * rng.standard_normal((18_000, 1)).astype(np.float32)
-        np.savez(tmp_path / name, signal=signal, scale=np.ones(1), channels=np.array(["DE"]))
-        rows.append(f"{number},{name},{kind},{size or ''},,{load},1797,,12000")
-    (tmp_path / "index.csv").write_text("\n".join(rows), encoding="utf-8")
-    return tmp_path
+    return cwru_pack(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from node_tasks_making import build_toy, toy_task
 
 from edge.cycles import read_cycles
 from edge.pruning.command import Order, gauge_of, lesson_of, prune_file, recipe_of
@@ -15,7 +15,7 @@ from edge.pruning.gradual import Recipe
 from edge.pruning.masks import prunable, sparsity_of
 from edge.pruning.target import Budget
 from features.errors import ArtifactError, BudgetError, ParameterError
-from models.node_tasks.task import Part, Task
+from models.node_tasks.task import Task
 
 _RECIPE = Recipe(ramp_epochs=1, tune_epochs=1, rises=2, rate=3e-3)
 
@@ -24,38 +24,15 @@ def _silent(text: str) -> None:
     del text
 
 
-def _build(seed: int) -> Any:
-    import keras
-
-    keras.utils.set_random_seed(seed)
-    layers = keras.layers
-    model = keras.Sequential([layers.Input((16,)), layers.Dense(16, activation="relu"), layers.Dense(16)])
-    model.compile(optimizer="adam", loss="mse")
-    return model
-
-
-def _part(rng: np.random.Generator, source: str) -> Part:
-    inputs = rng.standard_normal((64, 4)).astype(np.float32) @ np.ones((4, 16), dtype=np.float32)
-    return Part(inputs, inputs, np.repeat(source, 64))
-
-
-def _error(rebuilt: NDArray[np.floating], part: Part) -> float:
-    return float(np.sqrt(np.mean((rebuilt - part.targets) ** 2)))
-
-
 @pytest.fixture
 def task(rng: np.random.Generator) -> Task:
-    training, validation, test = (_part(rng, source) for source in ("a", "b", "c"))
-    return Task(
-        "toy", "RMSE", larger_is_better=False, data="made up", build=_build, training=training,
-        validation=validation, test=test, batch_size=16, epochs=2, score=_error,
-    )  # fmt: skip
+    return toy_task(rng)
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     path = tmp_path / "model.keras"
-    _build(1).save(path)
+    build_toy(1).save(path)
     return path
 
 

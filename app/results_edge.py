@@ -170,7 +170,12 @@ def _operator_table(row: Row) -> str:
 
 def _integral(results: Mapping[str, Any]) -> list[str]:
     titles = ["model", "weights saved", "activations active", "computation saved", "metric", "worse by"]
-    titles += ["times fewer if all of it counted", "times fewer cycles than dense", "cycles"]
+    titles += [
+        "blocks with no activation",
+        "times fewer if all of it counted",
+        "times fewer cycles than dense",
+        "cycles",
+    ]
     lines = [_integral_line(row, rows_of(results["rows"], key_of(row))) for row in results["integral"]]
     return [INTEGRAL, _table(titles, lines, texts=1)]
 
@@ -179,17 +184,19 @@ def _integral_line(row: Row, own: Sequence[Row]) -> list[str]:
     dense = dense_row(own)
     named = {"metric_name": "" if dense is None else dense["metric_name"], **row}
     shares = [f"{row[name]:.1%}" for name in ("weights_saved", "activations_active", "computation_saved")]
+    shares.append(f"{1.0 - row['left_by_group'] / (1.0 - row['weights_saved']):.1%}")
     possible = _times(1.0, 1.0 - row["computation_saved"])
     gained = "" if dense is None else _times(dense["cycles"], row["cycles"])
     cycles = "" if row["cycles"] is None else f"{row['cycles']:,}"
-    return [key_of(row), *shares, _named(named), _worse(named), possible, gained, cycles]
+    return [key_of(row), *shares[:3], _named(named), _worse(named), shares[3], possible, gained, cycles]
 
 
 def _deployed(results: Mapping[str, Any]) -> list[str]:
     if not results["deployed"]:
         return []
     lines = [[row["model"], row["variant"], *_costs(row), _named(row), _equal(row)] for row in results["deployed"]]
-    return [DEPLOYED, _table(["model", "variant", *_COST_TITLES, "metric", "equal vectors"], lines, texts=2)]
+    data = "\n".join(f"- {row['model']}: {row['data']}" for row in results["deployed"])
+    return [DEPLOYED, data, _table(["model", "variant", *_COST_TITLES, "metric", "equal vectors"], lines, texts=2)]
 
 
 def _with_peer(results: Mapping[str, Any]) -> Iterable[tuple[str, list[Row], Row]]:

@@ -57,6 +57,7 @@ def _results() -> dict[str, Any]:
         _row("M1", "1x4 50", 300_000, 0.95),
     ]
     integral = {
+        "left_by_group": 0.08,
         "model": "M1 network",
         "weights_saved": 0.8,
         "activations_active": 0.5,
@@ -137,8 +138,8 @@ def test_curves_and_operators_show_every_row_against_the_peer() -> None:
 
 def test_integral_pruning_stands_beside_what_the_node_gains() -> None:
     text = edge_page(_results())
-    # A tenth of the computation is left; 430,000 / 215,000 cycles.
-    line = "| M1 | 80.0% | 50.0% | 90.0% | AUC 94.70% | +0.30 points | 10.00 | 2.00 | 215,000 |"
+    # A tenth of the computation is left; of a fifth of the weights, 0.08 meet a group that is not zero.
+    line = "| M1 | 80.0% | 50.0% | 90.0% | AUC 94.70% | +0.30 points | 60.0% | 10.00 | 2.00 | 215,000 |"
     assert line in text.splitlines()
     assert "71.1 to 96.35 %" in text
 
@@ -146,9 +147,10 @@ def test_integral_pruning_stands_beside_what_the_node_gains() -> None:
 def test_models_of_the_system_are_listed_without_a_metric_too() -> None:
     results = _results()
     deployed = _row("baseline", "dense", 1000, 0.9) | {"metric": None, "metric_dense_float": None}
-    results["deployed"] = [deployed]
+    results["deployed"] = [deployed | {"data": "Healthy and damaged."}]
     lines = edge_page(results).splitlines()
     assert "| baseline network | dense | 500 | 1,000 | 6,000 | 4,000 | 2,000 | 100 |  | 200 |" in lines
+    assert "- baseline network: Healthy and damaged." in lines
 
 
 @pytest.mark.parametrize("name", ["rows", "deployed", "peer", "tasks", "integral", "run"])

@@ -65,8 +65,8 @@ def _runs(operator: Operator, shape: tuple[int, ...], axes: frozenset[int]) -> d
         sizes[place] *= n
     check_count(operator, *sizes)
     # One run of averaged dimensions is summed fastest as columns.
-    if sizes[2] == sizes[3] == 1:
-        sizes = [sizes[0], 1, 1, sizes[1], sizes[4]]
+    if sizes[3] == sizes[4] == 1:
+        sizes = [sizes[0], 1, 1, sizes[1], sizes[2]]
     return dict(zip(names, sizes, strict=True))
 
 

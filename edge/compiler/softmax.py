@@ -9,8 +9,9 @@ from edge.tflite.graph import Graph, Operator
 
 __all__ = ["lower_softmax"]
 
-# Differences to the maximum are computed in Q5.26, sums of exponentials in Q12.19.
-_INTEGER_BITS, _MOST_DEPTH = 5, 4095
+# Differences to the maximum are computed in Q5.26, sums of exponentials in Q12.19; of a sum of 512 a share is shifted by
+# 32 bits, which TensorFlow Lite's kernel leaves undefined.
+_INTEGER_BITS, _MOST_DEPTH = 5, 511
 
 
 def lower_softmax(graph: Graph, operator: Operator) -> Step:
@@ -23,7 +24,7 @@ def lower_softmax(graph: Graph, operator: Operator) -> Step:
     rows = given.size // depth
     check_count(operator, rows, depth)
     if depth > _MOST_DEPTH:
-        raise refusal(operator, f"over {depth} classes is not computed; the sum of {_MOST_DEPTH} fits")
+        raise refusal(operator, f"over {depth} classes is not computed; {_MOST_DEPTH} are")
     multiplier, shift, least = _scaling(operator, given.quantised.scale)
     fields = {"multiplier": multiplier, "shift": shift, "least": least, "rows": rows, "depth": depth}
     call = "rw_softmax(&{op}, {in0}, {scratch}, {out});"

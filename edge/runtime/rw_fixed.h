@@ -15,20 +15,21 @@ static inline int32_t rw_doubling_high_multiply(int32_t x, int32_t m)
     return (int32_t)(((int64_t)x * m + (INT64_C(1) << 30)) >> 31);
 }
 
-/* x / 2^exponent, rounded half away from zero; 0 <= exponent <= 31. */
+/* x / 2^exponent, rounded half away from zero: half up, of one less below zero. x > INT32_MIN, 0 <= exponent <= 31. */
 static inline int32_t rw_rounding_shift(int32_t x, int exponent)
 {
-    const int32_t mask = (int32_t)((INT64_C(1) << exponent) - 1);
-    const int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);
-    return (x >> exponent) + ((x & mask) > threshold ? 1 : 0);
+    if (exponent == 0) {
+        return x;
+    }
+    return (((x - (x < 0 ? 1 : 0)) >> (exponent - 1)) + 1) >> 1;
 }
 
-/* x * m * 2^(shift - 31); the caller sees to it that x * 2^shift fits where shift is positive. */
+/* x * m * 2^(shift - 31), m >= 0; the caller sees to it that x * 2^shift fits where shift is positive. */
 static inline int32_t rw_requantise(int32_t x, int32_t m, int shift)
 {
     const int left = shift > 0 ? shift : 0;
-    const int right = shift > 0 ? 0 : -shift;
-    return rw_rounding_shift(rw_doubling_high_multiply((int32_t)((uint32_t)x << left), m), right);
+    const int64_t product = (int64_t)(int32_t)((uint32_t)x << left) * m;
+    return rw_rounding_shift((int32_t)((product + (INT64_C(1) << 30)) >> 31), left - shift);
 }
 
 static inline int8_t rw_clamp(int32_t x, int32_t lowest, int32_t highest)

@@ -1,4 +1,4 @@
-"""What the compiler does not take is refused by name before anything is written; what it takes, it writes alike."""
+"""What the compiler does not take is refused by name before anything is written; the same model gives the same bytes."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ _REFUSED = {
     "a softmax of other steps": (one_operator("SOFTMAX", _PLANE, _PLANE, beta=1.0), "SOFTMAX .* 1/256"),
     "a softmax over too many": (
         one_operator("SOFTMAX", value((1, 5000), 0.1), value((1, 5000), 1 / 256, -128), beta=1.0),
-        "SOFTMAX over 5000",
+        "SOFTMAX .* over 5000",
     ),
     "a softmax of too fine steps": (
         one_operator("SOFTMAX", value((1, 5), 1e-9), value((1, 5), 1 / 256, -128), beta=1.0),

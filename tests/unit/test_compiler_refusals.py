@@ -1,4 +1,4 @@
-"""What the compiler does not take is refused by name before anything is written; the same model gives the same bytes."""
+"""What the compiler does not take is refused by name before anything is written; one model gives the same bytes."""
 
 from __future__ import annotations
 

@@ -41,8 +41,10 @@ check: $(READY)dev  ## Format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# Services have the machine for themselves: they are asked for what they do in time.
 test: packages check  ## Set everything up; run all checks and tests
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not service" --numprocesses auto --dist loadfile
+	$(BIN)/pytest -m service
 
 bench: $(READY)dev packages  ## Measure speed into docs/results
 	$(BIN)/raceway bench features --output docs/results/features.json

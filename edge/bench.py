@@ -15,18 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.budget import check_budget, read_budget
-from edge.compiler.compilation import compile_model
 from edge.compiler.host import run_on_host
-from edge.compiler.library import Library
-from edge.emulator.running import run_on_m4
-from edge.oracle import ends_of, run_tflm
-from edge.tflite.graph import Tensor
+from edge.execution import execute
+from edge.oracle import ends_of, item_shape
 from edge.tflite.reading import read_tflite
 from models.node_tasks.task import Task
 
-__all__ = ["VECTORS", "Dense", "Row", "Variant", "integers_of", "measure", "numbers_of"]
+__all__ = ["VECTORS", "Dense", "Row", "Variant", "measure"]
 
 VECTORS = 200
+_COSTS = ("instructions", "cycles", "flash_bytes", "model_bytes", "ram_bytes", "stack_bytes")
 
 
 @dataclass(frozen=True)
@@ -144,51 +142,36 @@ def measure(
     Raises
     ------
     ArtifactError, ToolchainError
-        As `compile_model`, `run_on_m4` and `run_tflm`.
+        As `execute`.
     ModelBudgetError
         If a limit is passed.
     """
     entry, out = ends_of(read_tflite(network))
-    items = integers_of(task.test.inputs, entry)
-    validated = integers_of(task.validation.inputs, entry)
+    items, validated = (entry.quantised.integers(part.inputs) for part in (task.test, task.validation))
     vectors = _vectors(items, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        library = compile_model(network, name="m", folder=Path(folder) / "library")
-        outputs = run_on_host(library, np.concatenate([items, validated]), Path(folder) / "host")
-        run = run_on_m4(library, vectors)
+        done = execute(network, vectors, name="m", folder=Path(folder))
+        both = np.concatenate([items, validated]).reshape(len(items) + len(validated), -1)
+        outputs = run_on_host(done.library, both, Path(folder) / "host")
+    reached = out.quantised.numbers(outputs).reshape(len(outputs), *item_shape(out))
+    assert done.cost is not None
+    assert done.comparison is not None
     if budget is not None:
-        check_budget(run, read_budget(), budget)
+        check_budget(done.cost, read_budget(), budget)
     return Row(
         model=name,
         variant=variant.name,
         shape=variant.shape,
         sparsity=variant.sparsity,
-        instructions=run.instructions,
-        cycles=run.cycles,
-        flash_bytes=run.flash_bytes,
-        model_bytes=run.model_bytes,
-        ram_bytes=run.ram_bytes,
-        stack_bytes=run.stack_bytes,
+        **{field: getattr(done.cost, field) for field in _COSTS},
         metric_name=task.metric,
-        metric=task.score(numbers_of(outputs[: len(items)], out), task.test),
+        metric=task.score(reached[: len(items)], task.test),
         metric_dense_float=dense.test,
-        validation=task.score(numbers_of(outputs[len(items) :], out), task.validation),
+        validation=task.score(reached[len(items) :], task.validation),
         validation_dense_float=dense.validation,
-        bit_equal_vectors=_equal(network, library, vectors, run.outputs, entry),
-        operators=[(cost.name, cost.instructions, cost.cycles) for cost in run.operators],
+        bit_equal_vectors=done.comparison.equal,
+        operators=[(cost.name, cost.instructions, cost.cycles) for cost in done.cost.operators],
     )
-
-
-def integers_of(inputs: NDArray[np.floating], entry: Tensor) -> NDArray[np.int8]:
-    """Quantise inputs as a node does before a run: rounded half to even and held within int8; shape (items, bytes)."""
-    scaled = np.rint(inputs / entry.quantised.scales[0]) + entry.quantised.zero_point
-    return np.asarray(np.clip(scaled, -128, 127).astype(np.int8).reshape(len(inputs), -1))
-
-
-def numbers_of(outputs: NDArray[np.int8], out: Tensor) -> NDArray[np.float64]:
-    """What integers stand for, shape (items, ...) of the network's output without its batch."""
-    numbers = (outputs.astype(np.float64) - out.quantised.zero_point) * out.quantised.scale
-    return numbers.reshape(len(outputs), *out.shape[1:])
 
 
 def _vectors(items: NDArray[np.int8], *, seed: int) -> NDArray[np.int8]:
@@ -196,12 +179,5 @@ def _vectors(items: NDArray[np.int8], *, seed: int) -> NDArray[np.int8]:
     half = VECTORS // 2
     real = np.asarray(items[np.linspace(0, len(items) - 1, half).round().astype(int)])
     rng = np.random.default_rng(seed)
-    noise = rng.integers(-128, 128, (VECTORS - half, items.shape[1])).astype(np.int8)
+    noise = rng.integers(-128, 128, (VECTORS - half, *items.shape[1:])).astype(np.int8)
     return np.asarray(np.concatenate([real, noise]))
-
-
-def _equal(
-    network: bytes, library: Library, vectors: NDArray[np.int8], outputs: NDArray[np.int8], entry: Tensor
-) -> int:
-    wanted = run_tflm(network, vectors.reshape(len(vectors), *entry.shape[1:]))
-    return int(np.all(wanted.reshape(len(vectors), library.output_bytes) == outputs, axis=1).sum())

@@ -109,13 +109,8 @@ def run_numbers(model: bytes, inputs: NDArray[np.floating]) -> NDArray[np.float6
     """
     into, out = ends_of(read_tflite(model))
     given = np.asarray(inputs, dtype=np.float32)
-    if into.dtype == np.int8:
-        steps = np.rint(given / into.quantised.scale) + into.quantised.zero_point
-        given = np.clip(steps, -128, 127).astype(np.int8)
-    results = run_tflm(model, given).astype(np.float64)
-    if out.quantisation is None:
-        return results
-    return np.asarray((results - out.quantisation.zero_point) * out.quantisation.scale)
+    results = run_tflm(model, into.quantised.integers(given) if into.dtype == np.int8 else given)
+    return results.astype(np.float64) if out.quantisation is None else out.quantisation.numbers(results)
 
 
 def measure_arena(model: bytes) -> Arena:

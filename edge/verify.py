@@ -190,8 +190,7 @@ def vectors_for(model: bytes, *, n_random: int, seed: int, real: NDArray[np.floa
     if into.dtype != np.int8:
         raise ArtifactError(f"a network of {into.dtype} inputs was given; int8 or float32 is wanted")
     drawn = rng.integers(-128, 128, (n_random, *shape), dtype=np.int8)
-    steps = np.rint(given / into.quantised.scale) + into.quantised.zero_point
-    return np.concatenate([drawn, np.clip(steps, -128, 127).astype(np.int8)])
+    return np.concatenate([drawn, into.quantised.integers(given)])
 
 
 def compare(wanted: NDArray[Any], given: NDArray[Any]) -> Comparison:

@@ -41,6 +41,15 @@ class Quantisation:
         """Of a tensor that has one zero point."""
         return int(self.zero_points[0])
 
+    def integers(self, numbers: NDArray[np.floating]) -> NDArray[np.int8]:
+        """Quantise numbers to int8: rounded, halves to even, and held within its range; of one scale."""
+        steps = np.rint(np.asarray(numbers, dtype=np.float32) / self.scale) + self.zero_point
+        return np.asarray(np.clip(steps, -128, 127).astype(np.int8))
+
+    def numbers(self, integers: NDArray[np.integer]) -> NDArray[np.float64]:
+        """What integers stand for; of one scale."""
+        return np.asarray((integers.astype(np.float64) - self.zero_point) * self.scale)
+
 
 @dataclass(frozen=True)
 class Tensor:

@@ -47,9 +47,17 @@ def _header(graph: Graph, library: Library) -> str:
 #define RW_{upper}_INPUT_BYTES {library.input_bytes}u
 #define RW_{upper}_OUTPUT_BYTES {library.output_bytes}u
 
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
 int8_t *rw_{name}_input(void *arena);
 void rw_{name}_run(void *arena);
 const int8_t *rw_{name}_output(const void *arena);
+
+#ifdef __cplusplus
+}}
+#endif
 
 #endif
 """

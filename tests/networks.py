@@ -361,6 +361,11 @@ def _long(rng: np.random.Generator) -> tuple[int, ...]:
     return (1, 1, width, int(rng.choice([1, 4, 6]))) if rng.random() < 0.2 else _plane(rng)
 
 
+def _classes(rng: np.random.Generator) -> tuple[int, ...]:
+    """Rows of numbers, now and then as many as are taken."""
+    return int(rng.integers(1, 5)), int(rng.choice([1, 2, 10, 33, 100, 511]))
+
+
 _Shape = Callable[[np.random.Generator], tuple[int, ...]]
 KERNELS: Mapping[str, tuple[Callable[[Draft], None], _Shape]] = {
     "ADD": (add, _any),
@@ -377,7 +382,7 @@ KERNELS: Mapping[str, tuple[Callable[[Draft], None], _Shape]] = {
     "RELU": (relu, _any),
     "RELU6": (relu6, _any),
     "RESHAPE, EXPAND_DIMS, SQUEEZE": (_reshapes, _any),
-    "SOFTMAX": (softmax, _any),
+    "SOFTMAX": (softmax, _classes),
     "TANH": (tanh, _any),
 }
 

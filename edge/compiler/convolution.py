@@ -85,11 +85,14 @@ def fully_connected(graph: Graph, operator: Operator) -> Layer:
     ArtifactError
         If it is not int8, or its inputs do not fit its weights.
     """
-    entry, weights, _ = _operands(graph, operator)
+    entry, weights, output = _operands(graph, operator)
     outputs, inputs = weights.shape
-    if entry.size % inputs:
-        raise ArtifactError(f"{operator.name} of {inputs} inputs was given {entry.size} numbers; the file is damaged")
     rows = entry.size // inputs
+    if (rows * inputs, rows * outputs) != (entry.size, output.size):
+        raise ArtifactError(
+            f"{operator.name} of {inputs} inputs and {outputs} outputs was given {entry.size} numbers for "
+            f"{output.size}; the file is damaged"
+        )
     return _layer(graph, operator, (outputs, 1, 1, inputs), (1, rows, inputs), (1, rows, outputs))
 
 

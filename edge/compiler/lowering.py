@@ -25,7 +25,8 @@ _ALIASES = ("EXPAND_DIMS", "RESHAPE", "SQUEEZE")
 # How a converter writes the shape that a RESHAPE asks for where the batch was left open; the file has the shape itself.
 _SHAPES = ("PACK", "SHAPE", "STRIDED_SLICE")
 COMPUTED = tuple(sorted((*_LAYERS, *LOWERINGS, *_ALIASES)))
-_VALID = 1
+# What reading a tensor or an option raises that the file does not have.
+_DAMAGE = (IndexError, KeyError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,17 @@ def lower(graph: Graph) -> Lowered:
     for operator in graph.operators:
         if operator.index in fused or _is_shape(graph, operator):
             continue
-        if operator.name in _ALIASES:
-            aliases[operator.outputs[0]] = operator.inputs[0]
-        elif operator.name in _LAYERS:
-            steps.append(_layer_step(graph, operator, fused))
-        else:
-            steps.append(LOWERINGS[operator.name](graph, operator))
+        try:
+            if operator.name in _ALIASES:
+                aliases[operator.outputs[0]] = _same_numbers(graph, operator)
+            elif operator.name in _LAYERS:
+                steps.append(_layer_step(graph, operator, fused))
+            else:
+                steps.append(LOWERINGS[operator.name](graph, operator))
+        except _DAMAGE as error:
+            raise ArtifactError(
+                f"{operator.name} (operator {operator.index}) lacks a tensor or an option; the file is damaged"
+            ) from error
     return Lowered(tuple(steps), aliases)
 
 
@@ -72,6 +78,33 @@ def _check(graph: Graph) -> None:
         raise ArtifactError(
             f"a network of {len(graph.inputs)} inputs and {len(graph.outputs)} outputs was given; one of each is wanted"
         )
+    _check_order(graph)
+
+
+def _same_numbers(graph: Graph, operator: Operator) -> int:
+    """What an operator reads that changes a shape only."""
+    given, result = graph.tensors[operator.inputs[0]], graph.results(operator)[0]
+    if given.data is not None or (given.size, given.dtype) != (result.size, result.dtype):
+        raise ArtifactError(
+            f"{operator.name} (operator {operator.index}) from {given.dtype} of shape {given.shape} to {result.dtype} "
+            f"of {result.shape} is not computed; what it reads is to be computed, and of the size that it writes"
+        )
+    return operator.inputs[0]
+
+
+def _check_order(graph: Graph) -> None:
+    """See to it that whatever is read is a constant or was written before, by one operator."""
+    written = {graph.inputs[0]}
+    for operator in graph.operators:
+        read = {i for i in operator.inputs if i >= 0 and graph.tensors[i].data is None}
+        if not _is_shape(graph, operator) and (not read <= written or written & {*operator.outputs}):
+            raise ArtifactError(
+                f"{operator.name} (operator {operator.index}) reads what nothing has written, or writes what another "
+                "has; the file is damaged"
+            )
+        written |= {*operator.outputs}
+    if graph.outputs[0] not in written:
+        raise ArtifactError("nothing writes the output; the file is damaged")
 
 
 def _is_shape(graph: Graph, operator: Operator) -> bool:

@@ -9,8 +9,8 @@ from edge.tflite.graph import Graph, Operator
 
 __all__ = ["lower_softmax"]
 
-# Differences to the maximum are in Q5.26, sums of exponentials in Q12.19; of a sum of 512 a share is shifted by
-# 32 bits, which TensorFlow Lite's kernel leaves undefined.
+# Differences to the maximum are computed in Q5.26, sums of exponentials in Q12.19; of a sum of 512 a share would be
+# shifted by 32 bits, which TensorFlow Lite's kernel leaves undefined.
 _INTEGER_BITS, _MOST_DEPTH = 5, 511
 
 

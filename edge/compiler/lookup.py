@@ -80,7 +80,8 @@ def _sigmoid(operator: Operator, given: Tensor, function: Callable[[int], int]) 
         raise refusal(operator, f"of steps of {given.quantised.scale:g} is not computed; they are too fine")
     radius = (((1 << _INTEGER_BITS) - 1) << (31 - _INTEGER_BITS)) >> shift
     differences = _INPUTS - given.quantised.zero_point
-    ends = np.where(differences < 0, -128, 127)
+    # Of steps so coarse that every input lies beyond the format, 0 does too, and counts as below.
+    ends = np.where(differences <= 0, -128, 127)
     within = np.abs(differences) < radius
     # Exact: the scale has 24 bits.
     multiplier = np.int64(fraction * (1 << 31))

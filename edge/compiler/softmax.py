@@ -9,8 +9,7 @@ from edge.tflite.graph import Graph, Operator
 
 __all__ = ["lower_softmax"]
 
-# Differences to the maximum are computed in Q5.26, sums of exponentials in Q12.19; of a sum of 512 a share would be
-# shifted by 32 bits, which TensorFlow Lite's kernel leaves undefined.
+# Differences to the maximum are computed in Q5.26. Shares of a sum of 512 or more would be shifted by 32 bits.
 _INTEGER_BITS, _MOST_DEPTH = 5, 511
 
 
@@ -24,7 +23,7 @@ def lower_softmax(graph: Graph, operator: Operator) -> Step:
     rows = given.size // depth
     check_count(operator, rows, depth)
     if depth > _MOST_DEPTH:
-        raise refusal(operator, f"over {depth} classes is not computed; {_MOST_DEPTH} are")
+        raise refusal(operator, f"over {depth} classes is not computed; {_MOST_DEPTH} are the most")
     multiplier, shift, least = _scaling(operator, given.quantised.scale)
     fields = {"multiplier": multiplier, "shift": shift, "least": least, "rows": rows, "depth": depth}
     call = "rw_softmax(&{op}, {in0}, {scratch}, {out});"

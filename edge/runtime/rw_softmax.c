@@ -1,5 +1,5 @@
 /* out[r][c] = exp(in[r][c] - max) / sum over c of exp(in[r][c] - max), in fixed point: differences in Q5.26,
- * exponentials in Q0.31, their sum in Q12.19; of at most 511, a share is shifted by 31 bits at most.
+ * exponentials in Q0.31, their sum in Q12.19; below 512, so that the last shift is one of 31 bits at most.
  * Source: exp(x) = exp(-1/4 k) * exp(rest) with a polynomial about -1/8, and 1 / (1 + x) by three steps of Newton's
  * method from 48/17 - 32/17 x, as in gemmlowp's fixed-point functions, bit for bit. */
 #include "rw_softmax.h"

@@ -8,7 +8,7 @@ struct rw_softmax {
     int32_t multiplier; /* Q31, from steps of the input times beta to Q5.26 */
     int32_t least;      /* differences to the maximum below this one have no weight; never positive */
     uint16_t rows;
-    uint16_t depth;
+    uint16_t depth;     /* at most 511 */
     uint8_t shift;      /* left */
 };
 

@@ -11,11 +11,11 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.compiler.library import Library
 from features.errors import ParameterError, ToolchainError
 
 __all__ = ["HostProgram", "build_host_program", "run_on_host"]
@@ -76,19 +76,6 @@ int main(int argc, char **argv)
 """
 
 
-class _Library(Protocol):
-    """What is read of a compiled library."""
-
-    @property
-    def folder(self) -> Path: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def input_bytes(self) -> int: ...
-    @property
-    def output_bytes(self) -> int: ...
-
-
 @dataclass(frozen=True)
 class HostProgram:
     """One executable that serves several libraries.
@@ -102,7 +89,7 @@ class HostProgram:
     """
 
     executable: Path
-    libraries: tuple[_Library, ...]
+    libraries: tuple[Library, ...]
 
     def run(self, inputs: Sequence[NDArray[np.int8]]) -> list[NDArray[np.int8]]:
         """Run every library on its own items.
@@ -138,7 +125,7 @@ class HostProgram:
         return _split(found.read_bytes(), inputs, self.libraries)
 
 
-def build_host_program(libraries: Sequence[_Library], folder: Path, *, sanitise: bool = False) -> HostProgram:
+def build_host_program(libraries: Sequence[Library], folder: Path, *, sanitise: bool = False) -> HostProgram:
     """Compile libraries and what serves them into one executable.
 
     Parameters
@@ -178,7 +165,7 @@ def build_host_program(libraries: Sequence[_Library], folder: Path, *, sanitise:
 
 
 def run_on_host(
-    library: _Library, inputs: NDArray[np.int8], folder: Path, *, sanitise: bool = False
+    library: Library, inputs: NDArray[np.int8], folder: Path, *, sanitise: bool = False
 ) -> NDArray[np.int8]:
     """Build one library in a folder and run it on items.
 
@@ -205,7 +192,7 @@ def run_on_host(
     return build_host_program([library], folder, sanitise=sanitise).run([inputs])[0]
 
 
-def _objects(libraries: Sequence[_Library], folder: Path, command: list[str]) -> list[Path]:
+def _objects(libraries: Sequence[Library], folder: Path, command: list[str]) -> list[Path]:
     """The kernels of all libraries, each once; compiled anew only where a file of theirs or the command differs."""
     models = {f"rw_{library.name}" for library in libraries}
     files = {path.name: path for library in libraries for path in library.folder.glob("rw_*.[ch]")}
@@ -222,7 +209,7 @@ def _object(source: Path, headers: bytes, folder: Path, command: list[str]) -> P
     return compiled
 
 
-def _program(libraries: Sequence[_Library]) -> str:
+def _program(libraries: Sequence[Library]) -> str:
     """One source: the models' own files, whose names all begin with the model's, and what serves them."""
     included = [f'#include "{(library.folder / f"rw_{library.name}.c").resolve()}"' for library in libraries]
     rows = [
@@ -248,7 +235,7 @@ def _call(command: list[str], *, limit_s: float) -> None:
         )
 
 
-def _split(raw: bytes, inputs: Sequence[NDArray[np.int8]], libraries: Sequence[_Library]) -> list[NDArray[np.int8]]:
+def _split(raw: bytes, inputs: Sequence[NDArray[np.int8]], libraries: Sequence[Library]) -> list[NDArray[np.int8]]:
     sizes = [len(array) * library.output_bytes for array, library in zip(inputs, libraries, strict=True)]
     if len(raw) != sum(sizes):
         raise ToolchainError(f"the program wrote {len(raw)} bytes of outputs; {sum(sizes)} were expected", tool="gcc")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 
 from edge.compiler import host
 from edge.compiler.host import build_host_program, run_on_host
+from edge.compiler.library import Library
 from features.errors import ParameterError, ToolchainError
 
 _HEADER = """\
@@ -40,15 +40,7 @@ void rw_add_one(int8_t *x, int n)
 """
 
 
-@dataclass(frozen=True)
-class _Library:
-    folder: Path
-    name: str
-    input_bytes: int = 4
-    output_bytes: int = 4
-
-
-def _library(folder: Path, name: str, *, n: int = 4, kernel: str = _KERNEL) -> _Library:
+def _library(folder: Path, name: str, *, n: int = 4, kernel: str = _KERNEL) -> Library:
     """Adds one to the first n bytes of an arena of 4."""
     folder = folder / name
     folder.mkdir()
@@ -56,7 +48,7 @@ def _library(folder: Path, name: str, *, n: int = 4, kernel: str = _KERNEL) -> _
     (folder / f"rw_{name}.c").write_text(_SOURCE.format(name=name, n=n))
     (folder / "rw_add_one.h").write_text(_KERNEL_HEADER)
     (folder / "rw_add_one.c").write_text(kernel)
-    return _Library(folder, name)
+    return Library(folder, name, 4, 4, 4, 0, ("ADD",))
 
 
 @pytest.mark.parametrize("sanitise", [False, True])

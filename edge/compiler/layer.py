@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from edge.compiler.convolution import Layer
 from edge.compiler.product import GROUP, Band, encode, fits, folded_bias, grouped
 from edge.compiler.step import Form, Record, Step, Table
+from features.errors import ArtifactError
 
 __all__ = ["Pooling", "can_pool", "lower_layer"]
 
 _FOUR_BYTES = 8  # struct rw_four
 _INT8 = (-128, 127)
+_MOST = (1 << 16) - 1
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,32 @@ def lower_layer(
     -------
     Step
         Of the product kernel where it is exact, else of the plain one.
+
+    Raises
+    ------
+    ArtifactError
+        If a size is beyond 16 bits.
     """
     if not _is_exact(layer):
-        return _plain(layer, operators, tensors)
-    return _product(layer, operators, tensors, pooling or Pooling((1, 1), (1, 1), layer.out_shape))
+        step = _plain(layer, operators, tensors)
+    else:
+        step = _product(layer, operators, tensors, pooling or Pooling((1, 1), (1, 1), layer.out_shape))
+    _check_sizes(step)
+    return step
+
+
+def _check_sizes(step: Step) -> None:
+    """Sizes of a kernel's struct have 16 bits."""
+    records = [constant for constant in step.constants.values() if isinstance(constant, Record)]
+    for fields in (fields for record in records for fields in (record.fields, *record.more)):
+        for name, size in fields.items():
+            if name != "multiplier" and isinstance(size, int) and size > _MOST:
+                raise ArtifactError(
+                    f"{step.operators[0]} with {name} of {size:,} is not computed; {_MOST:,} is the most"
+                )
+    positions = step.constants.get("positions")
+    if isinstance(positions, Table) and positions.values.max() > _MOST:
+        raise ArtifactError(f"{step.operators[0]} pooled over rows that long is not computed; shorten the input")
 
 
 def can_pool(layer: Layer) -> bool:

@@ -49,6 +49,10 @@ def _axes(*axes: int) -> Value:
 
 _REFUSED = {
     "an operator without a kernel": (one_operator("HARD_SWISH", _PLANE, _PLANE), "HARD_SWISH cannot be compiled"),
+    "rows beyond 16 bits": (
+        one_operator("FULLY_CONNECTED", value((1, 66_000), 0.1), value((1, 1), 0.1), constants=[_weights((1, 66_000))]),
+        "FULLY_CONNECTED with in_channels of 66,000 is not computed",
+    ),
     "sums of floats": (
         _pair("ADD", value((1, 4), dtype=np.float32), constant(np.ones(4), dtype=np.float32), value((1, 4), 0.1)),
         "ADD .* float32",

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "rw_simd.h"
+
 static inline int32_t rw_column_sum(const int8_t *x, size_t n, size_t step)
 {
     int32_t sum = 0;
@@ -15,8 +17,15 @@ static inline int32_t rw_column_sum(const int8_t *x, size_t n, size_t step)
     return sum;
 }
 
-#if defined(__ARM_FEATURE_DSP)
 /* sums[c] += sum over n of x[n * step + c]; c: 4 columns. */
+#if !RW_SIMD
+static inline void rw_four_columns_sum(const int8_t *x, size_t n, size_t step, int32_t *sums)
+{
+    for (size_t c = 0; c < 4; ++c) {
+        sums[c] += rw_column_sum(x + c, n, step);
+    }
+}
+#else
 static inline void rw_four_columns_sum(const int8_t *x, size_t n, size_t step, int32_t *sums)
 {
     while (n > 0) {
@@ -27,18 +36,11 @@ static inline void rw_four_columns_sum(const int8_t *x, size_t n, size_t step, i
             memcpy(&bytes, x, sizeof bytes);
             __asm__("sxtab16 %0, %0, %2\n\tsxtab16 %1, %1, %2, ror #8" : "+r"(even), "+r"(odd) : "r"(bytes));
         }
-        sums[0] += (int16_t)(uint16_t)even;
-        sums[1] += (int16_t)(uint16_t)odd;
-        sums[2] += (int16_t)(uint16_t)(even >> 16);
-        sums[3] += (int16_t)(uint16_t)(odd >> 16);
+        sums[0] += rw_low(even);
+        sums[1] += rw_low(odd);
+        sums[2] += rw_high(even);
+        sums[3] += rw_high(odd);
         n -= some;
-    }
-}
-#else
-static inline void rw_four_columns_sum(const int8_t *x, size_t n, size_t step, int32_t *sums)
-{
-    for (size_t c = 0; c < 4; ++c) {
-        sums[c] += rw_column_sum(x + c, n, step);
     }
 }
 #endif

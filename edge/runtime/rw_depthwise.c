@@ -1,6 +1,6 @@
-/* out[y][x][o] = requantise(bias[o] + sum over i, j of w[i][j][o] * (in[y s + i d - p][x s + j d - p][c] - zero)), inputs
- * outside left out. c: input channels, o = c * per_channel + m: output channels, i, j: rows and columns of the kernel.
- * Where each channel has one output, four channels are summed at once.
+/* out[y][x][o] = requantise(bias[o] + sum over i, j of w[i][j][o] * (in[y s + i d - p][x s + j d - p][c] - zero)),
+ * inputs outside left out. c: input channels, o = c * per_channel + m: output channels, i, j: rows and columns of the
+ * kernel. Where each channel has one output, four channels are summed at once.
  * Source: the definition of DEPTHWISE_CONV_2D in TensorFlow Lite's quantisation specification. */
 #include "rw_depthwise.h"
 
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "rw_fixed.h"
+#include "rw_simd.h"
 
 /* Taps i_first <= i < i_end and j_first <= j < j_end lie inside; origin: of tap 0, 0, which may lie outside. */
 struct rw_taps {
@@ -58,8 +59,17 @@ static int32_t rw_one_channel(const struct rw_depthwise *op, const int8_t *in, c
     return sum;
 }
 
-#if defined(__ARM_FEATURE_DSP)
-/* Four channels from c on, in lanes of 16 bits: x - zero has 9 bits and a sign. */
+/* Four channels from c on. */
+#if !RW_SIMD
+static void rw_four_channels(const struct rw_depthwise *op, const int8_t *in, const struct rw_taps *taps, size_t c,
+                             int32_t *sums)
+{
+    for (size_t k = 0; k < 4; ++k) {
+        sums[k] = rw_one_channel(op, in, taps, c + k, c + k);
+    }
+}
+#else
+/* In lanes of 16 bits: x - zero has 9 bits and a sign. */
 static void rw_four_channels(const struct rw_depthwise *op, const int8_t *in, const struct rw_taps *taps, size_t c,
                              int32_t *sums)
 {
@@ -74,7 +84,9 @@ static void rw_four_channels(const struct rw_depthwise *op, const int8_t *in, co
             uint32_t xs, ws, even, odd, w_even, w_odd;
             memcpy(&xs, x, sizeof xs);
             memcpy(&ws, w, sizeof ws);
-            __asm__("sxtab16 %0, %2, %3\n\tsxtab16 %1, %2, %3, ror #8" : "=&r"(even), "=r"(odd) : "r"(minus_zero), "r"(xs));
+            __asm__("sxtab16 %0, %2, %3\n\tsxtab16 %1, %2, %3, ror #8"
+                    : "=&r"(even), "=r"(odd)
+                    : "r"(minus_zero), "r"(xs));
             __asm__("sxtb16 %0, %2\n\tsxtb16 %1, %2, ror #8" : "=&r"(w_even), "=r"(w_odd) : "r"(ws));
             __asm__("smlabb %0, %1, %2, %0" : "+r"(s0) : "r"(even), "r"(w_even));
             __asm__("smlabb %0, %1, %2, %0" : "+r"(s1) : "r"(odd), "r"(w_odd));
@@ -86,14 +98,6 @@ static void rw_four_channels(const struct rw_depthwise *op, const int8_t *in, co
     sums[1] = s1;
     sums[2] = s2;
     sums[3] = s3;
-}
-#else
-static void rw_four_channels(const struct rw_depthwise *op, const int8_t *in, const struct rw_taps *taps, size_t c,
-                             int32_t *sums)
-{
-    for (size_t k = 0; k < 4; ++k) {
-        sums[k] = rw_one_channel(op, in, taps, c + k, c + k);
-    }
 }
 #endif
 

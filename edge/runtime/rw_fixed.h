@@ -1,5 +1,5 @@
-/* Fixed-point arithmetic of TensorFlow Lite's integer kernels, bit for bit: a quantised multiplier is m * 2^(shift - 31)
- * with m in [2^30, 2^31) in Q31; products are rounded twice, half up and then half away from zero.
+/* Fixed-point arithmetic of TensorFlow Lite's integer kernels, bit for bit: a quantised multiplier is
+ * m * 2^(shift - 31) with m in [2^30, 2^31) in Q31; products are rounded twice, half up, then half away from zero.
  * Source: gemmlowp's fixed-point definitions as TensorFlow Lite uses them (double rounding). */
 #ifndef RW_FIXED_H
 #define RW_FIXED_H

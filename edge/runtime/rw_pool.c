@@ -8,6 +8,7 @@
 
 #include "rw_columns.h"
 #include "rw_fixed.h"
+#include "rw_simd.h"
 
 /* The part of a window that lies inside. */
 struct rw_window {
@@ -42,12 +43,12 @@ static struct rw_window rw_window_at(const struct rw_pool *op, const int8_t *in,
 static void rw_take_maximum(int8_t *out, const int8_t *x, size_t n)
 {
     size_t c = 0;
-#if defined(__ARM_FEATURE_DSP)
+#if RW_SIMD
     for (; c + 4 <= n; c += 4) {
         uint32_t a, b, flags;
         memcpy(&a, out + c, sizeof a);
         memcpy(&b, x + c, sizeof b);
-        __asm__("ssub8 %1, %0, %2\n\tsel %0, %0, %2" : "+r"(a), "=&r"(flags) : "r"(b));
+        __asm__("ssub8 %1, %0, %2\n\tsel %0, %0, %2" : "+r"(a), "=&r"(flags) : "r"(b) : "cc");
         memcpy(out + c, &a, sizeof a);
     }
 #endif

@@ -28,6 +28,7 @@ __all__ = [
     "Point",
     "chosen",
     "dense_of",
+    "keeps",
     "points",
     "quantised",
 ]
@@ -136,17 +137,30 @@ def chosen(measured: Sequence[Measured], task: Task) -> Measured | None:
     -----
     Kept is what loses at most half a point of a share, or 2 % of an error, against the dense network in float.
     """
-    kept = [one for one in measured if one.point.shape != "dense" and _is_kept(one.row, task)]
+    better = task.larger_is_better
+    kept = [
+        one
+        for one in measured
+        if one.point.shape != "dense"
+        and keeps(one.row.validation, one.row.validation_dense_float, larger_is_better=better)
+    ]
     return min(kept, key=lambda one: one.row.cycles, default=None)
 
 
-def _is_kept(row: Row, task: Task) -> bool:
-    worst = _worst(row.validation_dense_float, task)
-    return row.validation >= worst if task.larger_is_better else row.validation <= worst
+def keeps(metric: float, dense: float, *, larger_is_better: bool) -> bool:
+    """Tell whether a metric has lost no more than pruning may.
+
+    Examples
+    --------
+    >>> keeps(0.956, 0.96, larger_is_better=True), keeps(12.3, 12.0, larger_is_better=False)
+    (True, False)
+    """
+    worst = _worst(dense, larger_is_better=larger_is_better)
+    return metric >= worst if larger_is_better else metric <= worst
 
 
-def _worst(dense: float, task: Task) -> float:
-    return dense - LOST_POINTS if task.larger_is_better else dense * (1.0 + LOST_SHARE)
+def _worst(dense: float, *, larger_is_better: bool) -> float:
+    return dense - LOST_POINTS if larger_is_better else dense * (1.0 + LOST_SHARE)
 
 
 def prune_both(task: Task, picked: Measured, *, seed: int, progress: Progress) -> dict[str, Any]:
@@ -173,7 +187,7 @@ def prune_both(task: Task, picked: Measured, *, seed: int, progress: Progress) -
     What is allowed to be lost is that of `chosen`, on the validation part.
     """
     block = block_of(picked.point.shape)
-    worst = _worst(picked.row.validation_dense_float, task)
+    worst = _worst(picked.row.validation_dense_float, larger_is_better=task.larger_is_better)
     integral = prune_activations(
         picked.model,
         lesson_of(task),

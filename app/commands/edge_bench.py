@@ -69,8 +69,9 @@ def bench(
         figures["deployed"] = _deployed(seed)
     for part in earlier:
         _join(figures, part)
+    _mark_chosen(figures["rows"])
     for key in _LISTS:
-        figures[key].sort(key=lambda row: str(row["model"]))
+        figures[key].sort(key=lambda row: (str(row["model"]), row["variant"] != "dense", str(row["variant"])))
     peer = read_peer()
     return figures | {"peer": {name: asdict(cost) for name, cost in peer.models.items()}}
 
@@ -94,9 +95,8 @@ def _measure(
             measured_points.append(one)
             show(i + 1)
     picked = chosen(measured_points, task)
-    rows = [one.row.as_json() | ({"chosen": True} if one is picked else {}) for one in measured_points]
     return {
-        "rows": rows,
+        "rows": [one.row.as_json() for one in measured_points],
         "task": {"data": task.data, "metric": task.metric, "recipe": asdict(RECIPES[name])},
         "integral": [_integral(task, picked, seed=seed)] if integral and picked else [],
     }
@@ -149,6 +149,28 @@ def _read(path: Path) -> dict[str, Any]:
 def _join(figures: dict[str, Any], earlier: dict[str, Any]) -> None:
     """Take what the figures lack, with the run that measured it."""
     for key in _LISTS:
-        present = {row["model"] for row in figures[key]}
-        figures[key] += [{"run": earlier["run"]} | row for row in earlier[key] if row["model"] not in present]
+        present = {_key(row) for row in figures[key]}
+        figures[key] += [{"run": earlier["run"]} | row for row in earlier[key] if _key(row) not in present]
     figures["tasks"] = earlier["tasks"] | figures["tasks"]
+
+
+def _key(row: dict[str, Any]) -> tuple[str, ...]:
+    """What tells rows apart; of both prunings there is one row a model."""
+    return (row["model"],) if "computation_saved" in row else (row["model"], row["variant"])
+
+
+def _mark_chosen(rows: list[dict[str, Any]]) -> None:
+    """Mark of each model the cheapest pruned row that keeps the metric on the validation part."""
+    from edge.curve import keeps
+
+    for row in rows:
+        row.pop("chosen", None)
+    for model in {row["model"] for row in rows}:
+        pruned = [row for row in rows if row["model"] == model and row["shape"] != "dense"]
+        kept = [
+            row
+            for row in pruned
+            if keeps(row["validation"], row["validation_dense_float"], larger_is_better=row["metric_name"] != "RMSE")
+        ]
+        if kept:
+            min(kept, key=lambda row: int(row["cycles"]))["chosen"] = True

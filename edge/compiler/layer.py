@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.compiler.convolution import Layer
-from edge.compiler.product import GROUP, Band, encode, fits, folded_bias, grouped
+from edge.compiler.product import GROUP, Band, Product, encode, fits, folded_bias, grouped
 from edge.compiler.step import Form, Record, Step, Table
 from features.errors import ArtifactError
 
@@ -54,10 +54,11 @@ def lower_layer(
     ArtifactError
         If a size is beyond 16 bits.
     """
-    if not _is_exact(layer):
+    product = _encoded(layer)
+    if product is None:
         step = _plain(layer, operators, tensors)
     else:
-        step = _product(layer, operators, tensors, pooling or Pooling((1, 1), (1, 1), layer.out_shape))
+        step = _product(layer, product, operators, tensors, pooling or Pooling((1, 1), (1, 1), layer.out_shape))
     _check_sizes(step)
     return step
 
@@ -78,12 +79,19 @@ def _check_sizes(step: Step) -> None:
 
 def can_pool(layer: Layer) -> bool:
     """Whether a maximum pooling may be fused: windows then are stretches of rows that are expanded once."""
-    return _is_exact(layer) and _layout(layer) != "RW_WINDOWS"
+    return _encoded(layer) is not None and _layout(layer) != "RW_WINDOWS"
 
 
-def _is_exact(layer: Layer) -> bool:
-    exact = fits(layer.weights, layer.bias, layer.in_zero, layer.multipliers, layer.shifts)
-    return exact and layer.dilation == (1, 1)
+def _encoded(layer: Layer) -> Product | None:
+    """The layer for the product kernels, None where they do not compute it."""
+    packed = fits(layer.weights, layer.bias, layer.in_zero, layer.multipliers, layer.shifts)
+    if layer.dilation != (1, 1) or np.any(layer.shifts[~packed] > 0):
+        return None
+    return encode(_groups(layer), packed)
+
+
+def _groups(layer: Layer) -> NDArray[np.int8]:
+    return grouped(layer.weights, each_tap=_layout(layer) == "RW_TAPS")
 
 
 def _layout(layer: Layer) -> str:
@@ -123,15 +131,15 @@ def _pairs(first: str, second: str, values: tuple[int, int]) -> dict[str, int | 
     return {first: values[0], second: values[1]}
 
 
-def _product(layer: Layer, operators: tuple[str, ...], tensors: tuple[int, int], pooling: Pooling) -> Step:
-    groups = grouped(layer.weights, each_tap=_layout(layer) == "RW_TAPS")
-    product = encode(groups)
+def _product(
+    layer: Layer, product: Product, operators: tuple[str, ...], tensors: tuple[int, int], pooling: Pooling
+) -> Step:
     walk = _Walk(layer, pooling, product.groups)
     forms = tuple(_form(layer, band, walk, product.segments) for band in product.bands)
     constants: dict[str, Table | Record] = {
         "positions": Table("uint16_t", walk.positions),
     }
-    bias = folded_bias(groups, layer.bias, layer.in_zero)
+    bias = folded_bias(_groups(layer), layer.bias, layer.in_zero)
     records = []
     for i, (band, form) in enumerate(zip(product.bands, forms, strict=True)):
         tables = _band_tables(i, band) | {f"rows{i}": Table("int32_t", _rows(layer, band, bias))}
@@ -144,10 +152,10 @@ def _product(layer: Layer, operators: tuple[str, ...], tensors: tuple[int, int],
         tensors[:1],
         tensors[1],
         "rw_convolve(&{op}, {in0}, {scratch}, {out});",
-        ("rw_convolve.c", "rw_expand.c"),
+        ("rw_convolve.c", "rw_expand.c", *(("rw_exact.c",) if any(band.exact for band in product.bands) else ())),
         constants,
         walk.scratch_bytes,
-        forms,
+        tuple(form for form, band in zip(forms, product.bands, strict=True) if not band.exact),
     )
 
 
@@ -165,6 +173,10 @@ def _band_tables(i: int, band: Band) -> dict[str, Table | Record]:
 def _rows(layer: Layer, band: Band, bias: NDArray[np.int32]) -> NDArray[np.integer]:
     """Of each tile its biases, and where each row has a scale its multipliers and, in a word, its shifts less one."""
     rows, tiles = slice(band.first, band.first + band.rows), band.rows // band.tile_rows
+    if band.exact:
+        sums = layer.weights.reshape(len(layer.weights), -1)[rows].astype(np.int64).sum(axis=1)
+        exact = [layer.bias[rows] - layer.in_zero * sums, layer.multipliers[rows], -layer.shifts[rows]]
+        return np.stack(exact, axis=1).astype(np.int32).reshape(-1)
     biases = bias[rows].astype(np.int64).reshape(tiles, -1)
     if not layer.per_row:
         return biases.reshape(-1)
@@ -176,9 +188,9 @@ def _rows(layer: Layer, band: Band, bias: NDArray[np.int32]) -> NDArray[np.integ
 def _band_fields(
     layer: Layer, band: Band, form: Form, groups: int, tables: dict[str, Table | Record]
 ) -> dict[str, int | str]:
-    fields: dict[str, int | str] = {"run": f"{{{form.role}}}"}
+    fields: dict[str, int | str] = {"run": "rw_exact" if band.exact else f"{{{form.role}}}"}
     fields |= {role.rstrip("0123456789"): f"{{{role}}}" for role in tables}
-    if not layer.per_row:
+    if not layer.per_row and not band.exact:
         fields |= {"multiplier": int(layer.multipliers[0]), "shift": -int(layer.shifts[0]) - 1}
     return fields | {
         "tiles": band.rows // band.tile_rows,

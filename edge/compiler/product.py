@@ -1,12 +1,13 @@
 """Weights of a dense layer or a convolution in the order and form in which the node's inner loops read them.
 
-The forms are described in `edge/runtime/rw_product.h`; what does not fit them (sums beyond 24 bits, a multiplier of one
-half or more, a weight of -128) is refused here, and the compiler takes the plain kernel.
+The forms are described in `edge/runtime/rw_product.h`; rows that do not fit them (sums beyond 24 bits, a multiplier of
+one half or more, a weight of -128) are computed in 32 bits, see `edge/runtime/rw_exact.h`.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from edge.cycles import CycleTable, read_cycles
 __all__ = ["GROUP", "Band", "Product", "encode", "fits", "folded_bias", "grouped", "words"]
 
 GROUP = 4
+_TILE = 4
 # What rw_expand.h adds to inputs of even and of odd places.
 _EVEN, _ODD = 1, 129
 # 256 times a sum is to fit int32.
@@ -40,6 +42,8 @@ class Band:
         Words of four weights.
     counts, steps : ndarray of uint8, or None
         Of a sparse band: groups of each tile and segment, and how much further each lies.
+    exact : bool
+        Whether it is in the form of `edge/runtime/rw_exact.h`.
     """
 
     first: int
@@ -48,6 +52,7 @@ class Band:
     weights: NDArray[np.uint32]
     counts: NDArray[np.uint8] | None = None
     steps: NDArray[np.uint8] | None = None
+    exact: bool = False
 
     @property
     def sparse(self) -> bool:
@@ -110,8 +115,8 @@ def fits(
     zero_point: int,
     multipliers: NDArray[np.int64],
     shifts: NDArray[np.int64],
-) -> bool:
-    """Whether the fast form computes these rows exactly.
+) -> NDArray[np.bool_]:
+    """Tell which rows the packed form computes exactly.
 
     Parameters
     ----------
@@ -121,14 +126,18 @@ def fits(
         Shifts to the left.
     zero_point : int
         Of the inputs.
+
+    Returns
+    -------
+    ndarray of bool, shape (outputs,)
     """
     rows = weights.reshape(len(weights), -1).astype(np.int64)
     above, below = np.clip(rows, 0, None).sum(axis=1), np.clip(rows, None, 0).sum(axis=1)
     highest = above * (127 - zero_point) + below * (-128 - zero_point) + bias
     lowest = above * (-128 - zero_point) + below * (127 - zero_point) + bias
-    within = bool(np.all(highest < _LARGEST_SUM) and np.all(lowest >= -_LARGEST_SUM))
-    shifted = bool(np.all(-shifts >= _SHIFTS.start) and np.all(-shifts < _SHIFTS.stop))
-    return within and shifted and bool(np.all(multipliers > 0)) and bool(rows.min(initial=0) > -128)
+    within = (highest < _LARGEST_SUM) & (lowest >= -_LARGEST_SUM)
+    shifted = (-shifts >= _SHIFTS.start) & (-shifts < _SHIFTS.stop)
+    return np.asarray(within & shifted & (multipliers > 0) & (rows.min(axis=1, initial=0) > -128))
 
 
 def folded_bias(groups: NDArray[np.int8], bias: NDArray[np.int64], zero_point: int) -> NDArray[np.int32]:
@@ -146,29 +155,52 @@ def folded_bias(groups: NDArray[np.int8], bias: NDArray[np.int64], zero_point: i
     return np.asarray((folded * 256).astype(np.uint32).astype(np.int32))
 
 
-def encode(groups: NDArray[np.int8]) -> Product:
+def encode(groups: NDArray[np.int8], packed: NDArray[np.bool_] | None = None) -> Product | None:
     """Choose for a layer the form that costs least, of those its zeros allow.
 
     Parameters
     ----------
     groups : ndarray of int8, shape (outputs, kernel rows, groups, 4)
         From `grouped`.
+    packed : ndarray of bool, shape (outputs,), optional
+        From `fits`; the tile of a row that does not fit is computed in 32 bits. All fit where it is not given.
 
     Returns
     -------
-    Product
-        Whole tiles first; rows that are left over have a band of their own.
+    Product or None
+        Whole tiles first; rows that are left over have a band of their own. None where rows of 32 bits have too many
+        groups for their form.
     """
     outputs, segments, n_groups, _ = groups.shape
     bands: list[Band] = []
-    for size in (4, 2, 1):
-        first = sum(band.rows for band in bands)
-        rows = (outputs - first) // size * size
-        if rows:
-            bands.extend(_cheapest(groups, first, rows, size))
-        if first + rows == outputs:
-            break
+    for first, rows, fast in _runs(np.ones(outputs, dtype=bool) if packed is None else packed):
+        if fast:
+            bands.extend(_packed_bands(groups, first, rows))
+            continue
+        band = _sparse(groups[first : first + rows], first, 1, exact=True)
+        if band is None:
+            return None
+        bands.append(band)
     return Product(tuple(bands), n_groups, segments)
+
+
+def _runs(packed: NDArray[np.bool_]) -> list[tuple[int, int, bool]]:
+    """Neighbouring tiles of a kind: first row, rows, and whether all of them fit."""
+    tiles = np.logical_and.reduceat(packed, np.arange(0, len(packed), _TILE))
+    changes = np.flatnonzero(np.diff(tiles)) + 1
+    edges = [0, *(changes * _TILE).tolist(), len(packed)]
+    return [(a, b - a, bool(tiles[a // _TILE])) for a, b in itertools.pairwise(edges)]
+
+
+def _packed_bands(groups: NDArray[np.int8], first: int, rows: int) -> list[Band]:
+    bands: list[Band] = []
+    end = first + rows
+    for size in (_TILE, 2, 1):
+        whole = (end - first) // size * size
+        if whole:
+            bands.extend(_cheapest(groups, first, whole, size))
+        first += whole
+    return bands
 
 
 def _cheapest(groups: NDArray[np.int8], first: int, rows: int, size: int) -> list[Band]:
@@ -201,10 +233,10 @@ def _dense(part: NDArray[np.int8], first: int, tile: int) -> Band:
     return Band(first, rows, tile, np.ascontiguousarray(tiles.transpose(0, 2, 3, 1)).reshape(-1))
 
 
-def _sparse(part: NDArray[np.int8], first: int, tile: int) -> Band | None:
+def _sparse(part: NDArray[np.int8], first: int, tile: int, *, exact: bool = False) -> Band | None:
     rows, segments, n_groups, _ = part.shape
     tiles = part.reshape(rows // tile, tile, segments, n_groups, GROUP)
-    packed = words(tiles)
+    packed = _plain_words(tiles) if exact else words(tiles)
     kept = np.any(tiles != 0, axis=(1, 4))
     counts, steps, weights = [], [], []
     for t in range(len(tiles)):
@@ -222,7 +254,13 @@ def _sparse(part: NDArray[np.int8], first: int, tile: int) -> Band | None:
         np.concatenate(weights).astype(np.uint32),
         np.array(counts, dtype=np.uint8),
         np.concatenate(steps).astype(np.uint8),
+        exact,
     )
+
+
+def _plain_words(groups: NDArray[np.int8]) -> NDArray[np.uint32]:
+    """Groups of four weights as the bytes of a word."""
+    return np.ascontiguousarray(groups).view("<u4")[..., 0].astype(np.uint32)
 
 
 def _with_stops(places: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -48,19 +48,25 @@ def _blocks(rng: np.random.Generator, shape: tuple[int, ...], tile: int, kept: f
     return (weights * np.repeat(mask, tile, axis=0)[:outputs]).astype(np.int8)
 
 
+def _encoded(groups: NDArray[np.int8]) -> Product:
+    product = encode(groups)
+    assert product is not None
+    return product
+
+
 @pytest.mark.parametrize("kept", [0.0, 0.05, 0.3, 1.0])
 @pytest.mark.parametrize("tile", [1, 2, 4])
 @pytest.mark.parametrize("outputs", [1, 2, 3, 4, 7, 16])
 def test_what_is_encoded_is_what_was_given(rng: np.random.Generator, outputs: int, tile: int, kept: float) -> None:
     groups = _blocks(rng, (outputs, 2, 37, 4), tile, kept)
-    product = encode(groups)
+    product = _encoded(groups)
     assert np.array_equal(np.concatenate([_decoded(band, product) for band in product.bands]), groups)
 
 
 def test_a_group_far_away_is_reached_in_steps_of_a_byte() -> None:
     groups = np.zeros((4, 1, 900, 4), dtype=np.int8)
     groups[:, 0, 0, 0], groups[:, 0, 899, 3] = 1, 2
-    product = encode(groups)
+    product = _encoded(groups)
     (band,) = product.bands
     assert band.sparse
     assert band.steps is not None
@@ -70,10 +76,10 @@ def test_a_group_far_away_is_reached_in_steps_of_a_byte() -> None:
 
 def test_blocks_are_taken_in_the_shape_they_were_pruned_in(rng: np.random.Generator) -> None:
     for tile in (4, 2, 1):
-        (band,) = encode(_blocks(rng, (64, 1, 160, 4), tile, 0.2)).bands
+        (band,) = _encoded(_blocks(rng, (64, 1, 160, 4), tile, 0.2)).bands
         assert band.sparse
         assert band.tile_rows == tile
-    (dense,) = encode(_blocks(rng, (64, 1, 160, 4), 4, 1.0)).bands
+    (dense,) = _encoded(_blocks(rng, (64, 1, 160, 4), 4, 1.0)).bands
     assert not dense.sparse
 
 
@@ -102,16 +108,33 @@ def test_words_are_lanes_of_sixteen_bits(rng: np.random.Generator) -> None:
     assert [_unpacked(int(word)) for word in words(groups)] == groups.tolist()
 
 
-def test_what_would_overflow_is_left_to_the_plain_kernel() -> None:
+def test_what_would_overflow_does_not_fit_the_packed_form() -> None:
     weights = np.full((1, 300), 127, dtype=np.int8)
     one, shift, bias = np.array([1 << 30]), np.array([-8]), np.array([0])
-    assert fits(weights[:, :200], bias, 0, one, shift)
-    assert not fits(weights, bias, -128, one, shift)  # 127 * 255 * 300 is beyond 2**23
-    assert not fits(weights[:, :200], bias, 0, one, np.array([0]))
-    assert not fits(weights[:, :200], bias, 0, one, np.array([-23]))
-    assert not fits(weights[:, :200], bias, 0, np.array([0]), shift)
-    assert not fits(np.full((1, 4), -128, dtype=np.int8), bias, 0, one, shift)
-    assert not fits(weights[:, :4], np.array([1 << 23]), 0, one, shift)
+    assert fits(weights[:, :200], bias, 0, one, shift).all()
+    assert not fits(weights, bias, -128, one, shift).any()  # 127 * 255 * 300 is beyond 2**23
+    assert not fits(weights[:, :200], bias, 0, one, np.array([0])).any()
+    assert not fits(weights[:, :200], bias, 0, one, np.array([-23])).any()
+    assert not fits(weights[:, :200], bias, 0, np.array([0]), shift).any()
+    assert not fits(np.full((1, 4), -128, dtype=np.int8), bias, 0, one, shift).any()
+    assert not fits(weights[:, :4], np.array([1 << 23]), 0, one, shift).any()
+
+
+def test_a_row_that_does_not_fit_takes_its_tile_along_and_no_more(rng: np.random.Generator) -> None:
+    groups = rng.integers(-127, 128, (19, 1, 10, 4)).astype(np.int8)
+    packed = np.ones(19, dtype=bool)
+    packed[[6, 18]] = False
+    product = encode(groups, packed)
+    assert product is not None
+    assert [(band.first, band.rows, band.exact) for band in product.bands] == [
+        (0, 4, False),
+        (4, 4, True),
+        (8, 8, False),
+        (16, 3, True),
+    ]
+    exact = product.bands[1]
+    assert exact.weights.astype("<u4").view(np.int8).tolist() == groups[4:8].reshape(-1).tolist()
+    assert encode(np.ones((1, 1, 256, 4), dtype=np.int8), np.zeros(1, dtype=bool)) is None
 
 
 def test_scales_are_multiplied_in_double_precision(rng: np.random.Generator) -> None:

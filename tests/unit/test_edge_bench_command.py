@@ -44,6 +44,8 @@ def test_rows_are_measured_and_joined_with_earlier_ones(tmp_path: Path) -> None:
     )
     assert again.exit_code == 0, again.output
     taken = json.loads(joined.read_text())["rows"]
+    best = [row for row in figures["rows"] if row.get("chosen")]
+    assert all(row["shape"] != "dense" for row in best)
     assert [row["run"] for row in taken] == [figures["run"]] * 2
     assert [{**row, "run": None} for row in taken] == [{**row, "run": None} for row in figures["rows"]]
 

@@ -224,7 +224,7 @@ def _mean_active(counted: Sequence[Activity]) -> float:
     return float(np.mean([one.active for one in counted[1:]]))
 
 
-def quantised(model: Any, task: Task) -> bytes:
+def quantised(model: Any, task: Task, *, dense_per_channel: bool = False) -> bytes:
     """The int8 `.tflite` of a network, ranges from its training part; one scale a dense layer, as the peer has."""
     step = max(1, len(task.training) // _REPRESENTATIVE)
-    return to_tflite_int8(model, task.training.inputs[::step][:_REPRESENTATIVE], dense_per_channel=False)
+    return to_tflite_int8(model, task.training.inputs[::step][:_REPRESENTATIVE], dense_per_channel=dense_per_channel)

@@ -121,7 +121,15 @@ def _deployed_row(task: Task, model: Any, *, seed: int) -> dict[str, Any]:
 
     variant, reached = Variant("dense", 0.0), dense_of(task, model)
     name = task.name.replace(" ", "_")
-    row = measure(quantised(model, task), task, name=task.name, variant=variant, dense=reached, seed=seed, budget=name)
+    row = measure(
+        quantised(model, task, dense_per_channel=True),
+        task,
+        name=task.name,
+        variant=variant,
+        dense=reached,
+        seed=seed,
+        budget=name,
+    )
     return row.as_json() | {"data": task.data}
 
 

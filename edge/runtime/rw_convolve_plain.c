@@ -1,4 +1,5 @@
-/* out[y][x][o] = requantise(bias[o] + sum over i, j, c of w[o][i][j][c] * (in[y s + i d - p][x s + j d - p][c] - zero)),
+/* out[y][x][o] = requantise(bias[o] + sum over i, j, c of
+ *                           w[o][i][j][c] * (in[y s + i d - p][x s + j d - p][c] - zero)),
  * inputs outside taken as zero. o: output channels, c: input channels, i, j: rows and columns of the kernel.
  * Source: the definition of CONV_2D in TensorFlow Lite's quantisation specification. */
 #include "rw_convolve_plain.h"

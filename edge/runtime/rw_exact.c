@@ -1,4 +1,4 @@
-/* sum = bias + sum over the kept groups of w0 x0 + w1 x1 + w2 x2 + w3 x3; with several positions the largest is taken. */
+/* sum = bias + sum over the kept groups of w0 x0 + w1 x1 + w2 x2 + w3 x3; of several positions the largest is taken. */
 #include "rw_exact.h"
 
 #include <stddef.h>

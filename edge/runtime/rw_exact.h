@@ -1,8 +1,8 @@
-/* Rows of a product whose sums, shifts or weights the packed form of rw_product.h does not hold: computed in 32 bits from
- * the same expanded inputs, so that a few such rows do not take the whole layer to a slow kernel.
+/* Rows of a product whose sums, shifts or weights the packed form of rw_product.h does not hold: computed in 32 bits
+ * from the same expanded inputs, so that a few such rows do not take the whole layer to a slow kernel.
  *
- * Weights are plain bytes, four to a word, in the sparse form with R = 1. Of each row, `rows` has its bias with the zero
- * point folded in, its multiplier and its shift to the right. */
+ * Weights are plain bytes, four to a word, in the sparse form with R = 1. Of each row, `rows` has its bias with the
+ * zero point folded in, its multiplier and its shift to the right. */
 #ifndef RW_EXACT_H
 #define RW_EXACT_H
 

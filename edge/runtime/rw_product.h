@@ -8,8 +8,8 @@
  * which is one extraction less than with plain lanes. Sums are modulo 2^32; the compiler sees to it that 256 times the
  * true sum fits, and takes another kernel where it does not.
  *
- * Rows come in tiles of R = 4, 2 or 1. Dense: for each segment and group, a word of each row. Sparse: for each segment a
- * count of groups, for each group a byte that says how many groups further it lies, and a word of each row; a segment
+ * Rows come in tiles of R = 4, 2 or 1. Dense: for each segment and group, a word of each row. Sparse: for each segment
+ * a count of groups, for each group a byte that says how many groups further it lies, and a word of each row; a segment
  * has a count of its own. Segments are the rows of a kernel. Each inner loop stands in plain C first and then for the
  * Cortex-M4, where its registers are chosen by hand: a compiler spills them. */
 #ifndef RW_PRODUCT_H
@@ -62,8 +62,8 @@ struct rw_form {
     bool clamped;        /* lowest and highest are within int8 */
 };
 
-/* Where registers are chosen by hand, each form is compiled for itself, and optimised even where the rest is not: lesser
- * optimisation leaves the inner loops too few registers. The plain twin has one code for all forms. */
+/* Where registers are chosen by hand, each form is compiled for itself, and optimised even where the rest is not:
+ * lesser optimisation leaves the inner loops too few registers. The plain twin has one code for all forms. */
 #if RW_SIMD && defined(__OPTIMIZE__)
 #define RW_BY_HAND 1
 #define RW_INLINE static inline __attribute__((always_inline))

@@ -96,6 +96,8 @@ LIMITS = """## What the figures do not say
 - A board with flash wait states takes more cycles than modelled, for either runtime.
 - The peer's networks were untrained. M1 and M2 are of the same shapes; of the peer's M3 only the sizes are on record,
   and ours is a network with a `.tflite` no smaller than that (18.7 KB beside 18.2).
+- Pruned networks were trained for longer than the dense one they came from, M2 and M3 on its answers too; some are
+  better than it for that, and a dense network trained as long may be better still.
 - One seed, and test parts of 1,212, 2,362 and 100 items: rows that differ by half a point or by 2 % are not told apart.
 - Depthwise convolutions are not pruned in blocks.
 - A single group of zeros saves less than its share: the index of what is kept and the scaling of each output remain.

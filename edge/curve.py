@@ -118,6 +118,10 @@ def dense_of(task: Task, model: Any) -> Dense:
 
 
 def _pruned(task: Task, dense: Any, point: Point, recipe: Recipe, seed: int, progress: Progress) -> Any:
+    import keras
+
+    # What is dropped out in training is drawn from the global generator; a point is not to depend on those before it.
+    keras.utils.set_random_seed(seed)
     return prune_blocks(
         dense,
         lesson_of(task),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edge.cycles import CycleTable
@@ -31,6 +32,7 @@ __all__ = [
 
 # Beyond it whole layers fall silent.
 MOST = 0.98
+_TIGHTENINGS = 3
 _BUFFERED = ("Dense", "Conv", "Depthwise", "Pooling")
 
 
@@ -220,7 +222,7 @@ def prune_to_budget(
     Raises
     ------
     BudgetError
-        If the budget cannot be met; before anything is trained.
+        If the budget cannot be met; before anything is trained, but where training itself has made the network dearer.
     ParameterError
         If the budget names nothing.
     """
@@ -239,9 +241,37 @@ def prune_to_budget(
         pruned = prune_blocks(
             model, lesson, blocks=blocks, sparsity=sparsity, recipe=recipe, seed=seed, progress=progress, gauge=gauge
         )
+    pruned = _tightened(
+        pruned, lesson, blocks, budget, gauge=gauge, recipe=recipe, table=table, seed=seed, progress=progress
+    )
     figures = figures_of(pruned, table=table, gauge=gauge)
     _raise(_excess(figures.cycles, figures.flash_bytes, budget))
     return Pruned(pruned, figures, before)
+
+
+def _tightened(
+    model: Any,
+    lesson: Lesson,
+    blocks: Mapping[str, Block],
+    budget: Budget,
+    *,
+    gauge: Gauge,
+    recipe: Recipe,
+    table: CycleTable,
+    seed: int,
+    progress: Progress,
+) -> Any:
+    """Drop what training brought above the budget: under one threshold it moves weights to layers that cost more."""
+    once = replace(recipe, ramp_epochs=0, rises=1, teacher=0.0)
+    for _ in range(_TIGHTENINGS):
+        sparsity = _least(functools.partial(_over, model, blocks, budget=budget, table=table, whole=recipe.whole))
+        if sparsity == 0.0:
+            break
+        progress(f"a sparsity of {sparsity:.3f} meets the budget after training")
+        model = prune_blocks(
+            model, lesson, blocks=blocks, sparsity=sparsity, recipe=once, seed=seed, progress=progress, gauge=gauge
+        )
+    return model
 
 
 # What is over a budget: resource, reached, allowed.

@@ -15,7 +15,7 @@ from edge.pruning.blocks import block_of
 from edge.pruning.choice import Choice, choose, prune_as_chosen
 from edge.pruning.cycles import cheapest_shapes, model_cycles
 from edge.pruning.descent import Lesson
-from edge.pruning.gradual import Gauge, Recipe
+from edge.pruning.gradual import Gauge, Recipe, prune_blocks
 from edge.pruning.masks import prunable, sparsity_of
 from edge.pruning.target import Budget, allowed_loss, figures_of, prune_to_budget, prune_to_loss, ram_bytes
 from features.errors import BudgetError, ParameterError
@@ -116,6 +116,26 @@ def test_a_flash_budget_is_met_with_little_to_spare(model: Any, lesson: Lesson, 
     assert 650 < pruned.figures.flash_bytes <= 700 < pruned.before.flash_bytes
     assert pruned.figures.flash_bytes == model_bytes(pruned.model, pruned.figures.shapes)
     assert pruned.figures.cycles < pruned.before.cycles
+
+
+def test_a_budget_holds_though_training_has_made_the_network_dearer(
+    model: Any, lesson: Lesson, gauge: Gauge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+
+    def forgetful(given: Any, *args: Any, **settings: Any) -> Any:
+        """The first pruning drops nothing at all: no training could move more."""
+        seen.append(settings["sparsity"])
+        return given if len(seen) == 1 else prune_blocks(given, *args, **settings)
+
+    monkeypatch.setattr("edge.pruning.target.prune_blocks", forgetful)
+    blocks = {layer.name: block_of("4x4") for layer in prunable(model)[:2]}
+    pruned = prune_to_budget(
+        model, lesson, blocks=blocks, budget=Budget(flash_bytes=700), gauge=gauge,
+        recipe=replace(_QUICK, whole=True), table=_TABLE, seed=1, progress=_silent,
+    )  # fmt: skip
+    assert pruned.figures.flash_bytes <= 700
+    assert len(seen) == 2
 
 
 def test_a_ram_budget_takes_nodes(model: Any, lesson: Lesson, gauge: Gauge) -> None:

@@ -169,7 +169,8 @@ def _operator_table(row: Row) -> str:
 
 
 def _integral(results: Mapping[str, Any]) -> list[str]:
-    titles = ["model", "weights saved", "activations active", "computation saved", "metric", "worse by"]
+    titles = ["model", "weights saved", "with ReLU's own zeros", "activations active", "computation saved"]
+    titles += ["metric", "worse by"]
     titles += [
         "blocks with no activation",
         "times fewer if all of it counted",
@@ -183,12 +184,13 @@ def _integral(results: Mapping[str, Any]) -> list[str]:
 def _integral_line(row: Row, own: Sequence[Row]) -> list[str]:
     dense = dense_row(own)
     named = {"metric_name": "" if dense is None else dense["metric_name"], **row}
-    shares = [f"{row[name]:.1%}" for name in ("weights_saved", "activations_active", "computation_saved")]
-    shares.append(f"{1.0 - row['left_by_group'] / (1.0 - row['weights_saved']):.1%}")
+    names = ("weights_saved", "computation_saved_before", "activations_active", "computation_saved")
+    shares = [f"{row[name]:.1%}" for name in names]
+    asked = f"{1.0 - row['left_by_group'] / (1.0 - row['weights_saved']):.1%}"
     possible = _times(1.0, 1.0 - row["computation_saved"])
     gained = "" if dense is None else _times(dense["cycles"], row["cycles"])
     cycles = "" if row["cycles"] is None else f"{row['cycles']:,}"
-    return [key_of(row), *shares[:3], _named(named), _worse(named), shares[3], possible, gained, cycles]
+    return [key_of(row), *shares, _named(named), _worse(named), asked, possible, gained, cycles]
 
 
 def _deployed(results: Mapping[str, Any]) -> list[str]:

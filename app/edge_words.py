@@ -60,8 +60,8 @@ INTEGRAL = """## Integral Pruning
 Integral Pruning takes out weights first and then activations: only those above a threshold of their layer count. The
 paper reports 71.1 to 96.35 % of the computation saved, on its own networks and data. "Computation saved" counts the
 multiplications in which the weight or the activation is zero. "With ReLU's own zeros" is the network whose weights
-alone were pruned: its activations have zeros anyway. What may be lost was judged on the validation part; metrics are of the
-networks in floats, on the test part.
+alone were pruned: its activations have zeros anyway. What may be lost was judged on the validation part; metrics are
+of the networks in floats, on the test part.
 
 The node gains the weights' part of it and nothing of the activations': its kernels skip blocks of weights, but multiply
 by every activation, zero or not. A kernel could ask, for each block that is kept, whether its four activations are all

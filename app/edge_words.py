@@ -11,6 +11,7 @@ __all__ = [
     "LIMITS",
     "METHOD",
     "NONE_KEEPS",
+    "OTHERS",
     "PICKED",
     "PRUNED",
     "TITLE",
@@ -47,6 +48,10 @@ floats, or 2 % where the metric is an error. Below zero it is better."""
 PICKED = (
     "The rows of {models} are the cheapest that keep the metric, picked after the test figures were known, which "
     "flatters them; the curves below have every row."
+)
+OTHERS = (
+    "Of {model}, {variants} meet all three on the test part, but lose more than they may on the validation part, by "
+    "which the row above was chosen."
 )
 NONE_KEEPS = "No pruned row of {models} keeps the metric; the curves below show what each loses."
 

@@ -22,7 +22,20 @@ from app.edge_rows import (
     pruned_aims,
     rows_of,
 )
-from app.edge_words import CURVES, DENSE, DEPLOYED, FORMATS, INTEGRAL, LIMITS, METHOD, NONE_KEEPS, PICKED, PRUNED, TITLE
+from app.edge_words import (
+    CURVES,
+    DENSE,
+    DEPLOYED,
+    FORMATS,
+    INTEGRAL,
+    LIMITS,
+    METHOD,
+    NONE_KEEPS,
+    OTHERS,
+    PICKED,
+    PRUNED,
+    TITLE,
+)
 from app.results_cwru import run_line
 from edge.peer import read_peer
 from features.errors import ArtifactError
@@ -85,11 +98,19 @@ def edge_page(results: Mapping[str, Any]) -> str:
             *_deployed(results),
             FORMATS,
             LIMITS,
-            f"`{COMMAND}`. {run_line(results.get('run') or results['measured'])}",
+            f"`{COMMAND}`. {run_line(_whole_run(results))}",
         ]
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
         raise ArtifactError(f"the edge figures cannot be shown ({error!r}); measure again with `{COMMAND}`") from error
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _whole_run(results: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The last run, with the time of all runs whose rows are here."""
+    last = results.get("run") or results["measured"]
+    earlier = [row["run"] for key in ("rows", "deployed", "integral") for row in results[key] if "run" in row]
+    apart = [run for i, run in enumerate(earlier) if run not in earlier[:i]]
+    return {**last, "duration_s": last["duration_s"] + sum(run["duration_s"] for run in apart)}
 
 
 def _tasks(tasks: Mapping[str, Row]) -> str:
@@ -113,7 +134,7 @@ def _dense(results: Mapping[str, Any]) -> list[str]:
 
 
 def _pruned(results: Mapping[str, Any]) -> list[str]:
-    rows, aims, picked, none = [], [], [], []
+    rows, aims, picked, none, others = [], [], [], [], []
     for model, own, peer in _with_peer(results):
         found = best_row(own)
         if found is None:
@@ -125,6 +146,7 @@ def _pruned(results: Mapping[str, Any]) -> list[str]:
         costs = [*_costs(row)[:2], *fewer, f"{row['model_bytes']:,}", saved]
         rows.append([model, row["variant"], *costs, _named(row), _worse(row), _equal(row)])
         aims += pruned_aims(row, peer)
+        others += _others(model, own, row, peer)
         picked += [] if chosen else [model]
     titles = ["model", "variant", "instructions", "cycles", "fewer instructions", "fewer cycles", "model B", "saved"]
     table = _table([*titles, "metric", "worse by", "equal vectors"], rows, texts=2)
@@ -133,7 +155,18 @@ def _pruned(results: Mapping[str, Any]) -> list[str]:
         for text, models in ((PICKED, picked), (NONE_KEEPS, none))
         if models
     ]
-    return [PRUNED, table, *said, _aims(aims)]
+    return [PRUNED, table, *said, _aims(aims), *others]
+
+
+def _others(model: str, own: Sequence[Row], row: Row, peer: Row) -> list[str]:
+    """Where the row that was chosen misses an aim, those that meet all of them."""
+    if all(aim.met for aim in pruned_aims(row, peer)):
+        return []
+    pruned = [one for one in own if one["shape"] != "dense"]
+    met = [str(one["variant"]) for one in pruned if all(aim.met for aim in pruned_aims(one, peer))]
+    if not met:
+        return [f"No row of {model} meets all three."]
+    return [textwrap.fill(OTHERS.format(model=model, variants=_listed(met)), 120)]
 
 
 def _curves(results: Mapping[str, Any]) -> list[str]:

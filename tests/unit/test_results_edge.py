@@ -137,6 +137,24 @@ def test_curves_and_operators_show_every_row_against_the_peer() -> None:
     assert [line for line in lines if line.startswith("### ")] == ["### M1 network", "### M3 network"]
 
 
+def test_rows_that_meet_what_the_chosen_one_misses_are_named() -> None:
+    results = _results()
+    rows = [
+        _row("M1", "4x4 95", 90_000, 0.951, model_bytes=20_000),
+        _row("M1", "4x4 50", 95_000, 0.951, model_bytes=90_000),
+    ]
+    results["rows"] = [*results["rows"], rows[0], rows[1] | {"chosen": True}]
+    text = edge_page(results).replace("\n", " ")
+    assert "4x4 95 meet all three on the test part, but lose more than they may on the validation part" in text
+
+
+def test_the_time_is_that_of_all_runs() -> None:
+    results = _results()
+    run = results["run"]
+    results["rows"][0]["run"] = results["rows"][1]["run"] = run | {"duration_s": 40.0}
+    assert "Measured in 43 s on 2 cores" in edge_page(results)
+
+
 def test_integral_pruning_stands_beside_what_the_node_gains() -> None:
     text = edge_page(_results())
     # A tenth of the computation is left; of a fifth of the weights, 0.08 meet a group that is not zero.

@@ -96,7 +96,8 @@ FORMATS = """## How the formats work
   scaled to bytes: scaling keeps the order, so the result is the same.
 
 The loops stand in `edge/runtime/rw_product.h`, in plain C and in assembly for the M4; `edge/runtime/rw_convolve.h` says
-how a layer is walked. Sums that could leave 24 bits, and weights of -128, go to a plain kernel that is slower."""
+how a layer is walked. Tiles with a row whose sums could leave 24 bits, or with a weight of -128, are computed in 32
+bits by `edge/runtime/rw_exact.h`, which is slower; dilated convolutions by a plain kernel, which is slower still."""
 
 LIMITS = """## What the figures do not say
 

@@ -1,5 +1,5 @@
 /* Convolution and dense layer over int8 in NHWC, as they are defined: what rw_convolve computes, and what serves where
- * its sums, shifts, dilations or weights of -128 would not fit. */
+ * it does not: dilations, shifts to the left, rows of more groups than the form of rw_exact.h counts. */
 #ifndef RW_CONVOLVE_PLAIN_H
 #define RW_CONVOLVE_PLAIN_H
 

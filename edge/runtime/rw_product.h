@@ -6,7 +6,7 @@
  * rw_expand.h and s = SXTB16(word) = (w0, w2):
  *     SMLAD(word, odd) + SMLAD(s, even) = 256 (w0 x0' + w1 x1' + w2 x2' + w3 x3'),   x' = x + 1 (even), x + 129 (odd)
  * which is one extraction less than with plain lanes. Sums are modulo 2^32; the compiler sees to it that 256 times the
- * true sum fits, and takes another kernel where it does not.
+ * true sum fits, and takes rw_exact.h where it does not.
  *
  * Rows come in tiles of R = 4, 2 or 1. Dense: for each segment and group, a word of each row. Sparse: for each segment
  * a count of groups, for each group a byte that says how many groups further it lies, and a word of each row; a segment

@@ -68,7 +68,7 @@ def _check_sizes(step: Step) -> None:
     records = [constant for constant in step.constants.values() if isinstance(constant, Record)]
     for fields in (fields for record in records for fields in (record.fields, *record.more)):
         for name, size in fields.items():
-            if name != "multiplier" and isinstance(size, int) and size > _MOST:
+            if isinstance(size, int) and size > _MOST:
                 raise ArtifactError(
                     f"{step.operators[0]} with {name} of {size:,} is not computed; {_MOST:,} is the most"
                 )
@@ -171,7 +171,10 @@ def _band_tables(i: int, band: Band) -> dict[str, Table | Record]:
 
 
 def _rows(layer: Layer, band: Band, bias: NDArray[np.int32]) -> NDArray[np.integer]:
-    """Of each tile its biases, and where each row has a scale its multipliers and, in a word, its shifts less one."""
+    """A multiplier where there is one for all; of each tile its biases, and where each row has a scale its multipliers.
+
+    A bias is a multiple of 256; where each row has a scale, the row's shift less one is put into its last byte.
+    """
     rows, tiles = slice(band.first, band.first + band.rows), band.rows // band.tile_rows
     if band.exact:
         sums = layer.weights.reshape(len(layer.weights), -1)[rows].astype(np.int64).sum(axis=1)
@@ -179,10 +182,9 @@ def _rows(layer: Layer, band: Band, bias: NDArray[np.int32]) -> NDArray[np.integ
         return np.stack(exact, axis=1).astype(np.int32).reshape(-1)
     biases = bias[rows].astype(np.int64).reshape(tiles, -1)
     if not layer.per_row:
-        return biases.reshape(-1)
-    shifts = (-layer.shifts[rows] - 1).reshape(tiles, -1) << 8 * np.arange(band.tile_rows)
-    parts = [biases, layer.multipliers[rows].reshape(tiles, -1), shifts.sum(axis=1, keepdims=True)]
-    return np.concatenate(parts, axis=1).reshape(-1)
+        return np.concatenate([layer.multipliers[:1], biases.reshape(-1)])
+    shifts = (-layer.shifts[rows] - 1).reshape(tiles, -1)
+    return np.concatenate([biases + shifts, layer.multipliers[rows].reshape(tiles, -1)], axis=1).reshape(-1)
 
 
 def _band_fields(
@@ -191,7 +193,7 @@ def _band_fields(
     fields: dict[str, int | str] = {"run": "rw_exact" if band.exact else f"{{{form.role}}}"}
     fields |= {role.rstrip("0123456789"): f"{{{role}}}" for role in tables}
     if not layer.per_row and not band.exact:
-        fields |= {"multiplier": int(layer.multipliers[0]), "shift": -int(layer.shifts[0]) - 1}
+        fields["shift"] = -int(layer.shifts[0]) - 1
     return fields | {
         "tiles": band.rows // band.tile_rows,
         "tile_rows": band.tile_rows,

@@ -41,8 +41,8 @@ struct rw_band {
     const uint32_t *weights;
     const uint8_t *counts;       /* sparse: of each tile and segment */
     const uint8_t *steps;        /* sparse: of each group */
-    const int32_t *rows;         /* of each tile: biases, and per row: multipliers, a word of shifts */
-    int32_t multiplier;          /* Q31, where there is one for all rows */
+    const int32_t *rows;         /* a Q31 multiplier, where there is one for all; of each tile biases, and multipliers
+                                  * where each row has its own: then the last byte of a bias is the row's shift */
     uint16_t tiles;
     uint16_t groups;             /* of a segment */
     uint8_t tile_rows;           /* R */
@@ -258,7 +258,7 @@ RW_INLINE struct rw_sums rw_position(const struct rw_window *window, size_t grou
     }
 }
 
-/* A sum is 256 times the true one, and a multiple of 256: a shift by 7 leaves twice the true one, and a Q31 product of
+/* A sum is 256 times the true one, and a multiple of 256 but for a byte below 128: a shift by 7 leaves twice the true one, and a Q31 product of
  * that, rounded half up, is SMMULR's. Halves go away from zero: one less below zero, then half a step more, with the
  * zero point in the same addition. */
 RW_INLINE int32_t rw_finish(int32_t sum, int32_t multiplier, unsigned shift, int32_t offset)
@@ -266,6 +266,12 @@ RW_INLINE int32_t rw_finish(int32_t sum, int32_t multiplier, unsigned shift, int
     int32_t v = rw_smmulr(sum >> 7, multiplier);
     v += v >> 31;
     return rw_halve_to_int8((v + (int32_t)((uint32_t)offset << shift)) >> shift);
+}
+
+/* Products are multiples of 256, so a sum's last byte is still that of its bias: its shift, which the shift by 7 drops. */
+RW_INLINE int32_t rw_finish_row(int32_t sum, int32_t multiplier, int32_t offset)
+{
+    return rw_finish(sum, multiplier, (uint32_t)sum & 0xFFu, offset);
 }
 
 /* What a tile's sums are scaled by; one for all rows stands in `all`. */
@@ -279,11 +285,10 @@ RW_INLINE struct rw_sums rw_finish_tile(struct rw_sums sums, const int32_t *mult
         sums.a3 = form.rows > 2 ? rw_finish(sums.a3, all.multiplier, all.shift, offset) : 0;
         return sums;
     }
-    const uint32_t shifts = (uint32_t)multipliers[form.rows];
-    sums.a0 = rw_finish(sums.a0, multipliers[0], shifts & 0xFFu, offset);
-    sums.a1 = form.rows > 1 ? rw_finish(sums.a1, multipliers[1], shifts >> 8 & 0xFFu, offset) : 0;
-    sums.a2 = form.rows > 2 ? rw_finish(sums.a2, multipliers[2], shifts >> 16 & 0xFFu, offset) : 0;
-    sums.a3 = form.rows > 2 ? rw_finish(sums.a3, multipliers[3], shifts >> 24, offset) : 0;
+    sums.a0 = rw_finish_row(sums.a0, multipliers[0], offset);
+    sums.a1 = form.rows > 1 ? rw_finish_row(sums.a1, multipliers[1], offset) : 0;
+    sums.a2 = form.rows > 2 ? rw_finish_row(sums.a2, multipliers[2], offset) : 0;
+    sums.a3 = form.rows > 2 ? rw_finish_row(sums.a3, multipliers[3], offset) : 0;
     return sums;
 }
 
@@ -305,10 +310,10 @@ RW_INLINE void rw_store_tile(struct rw_sums sums, const struct rw_band *band, in
 RW_INLINE void rw_tiles(const struct rw_band *band, const struct rw_window *window, int8_t *out, struct rw_form form)
 {
     struct rw_stream stream = {band->weights, band->counts, band->steps};
-    const int32_t *rows = band->rows;
+    const int32_t *rows = form.per_row ? band->rows : band->rows + 1;
     const size_t groups = band->groups;
     const int32_t offset = band->offset;
-    const struct rw_scale all = {band->multiplier, band->shift};
+    const struct rw_scale all = {band->rows[0], band->shift};
     for (size_t tile = band->tiles; tile > 0; --tile) {
         const struct rw_stream begin = stream;
         struct rw_sums sums = rw_position(window, groups, window->x, rows, &stream, form);
@@ -324,7 +329,7 @@ RW_INLINE void rw_tiles(const struct rw_band *band, const struct rw_window *wind
         sums = rw_finish_tile(sums, rows + form.rows, all, offset, form);
         rw_store_tile(sums, band, out, form);
         out += form.rows;
-        rows += form.per_row ? 2 * form.rows + 1 : form.rows;
+        rows += form.per_row ? 2 * form.rows : form.rows;
     }
 }
 

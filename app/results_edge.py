@@ -34,6 +34,7 @@ from app.edge_words import (
     OTHERS,
     PICKED,
     PRUNED,
+    SEEDS,
     TITLE,
 )
 from app.results_cwru import run_line
@@ -124,8 +125,7 @@ def _dense(results: Mapping[str, Any]) -> list[str]:
         dense = dense_row(own)
         if dense is None:
             raise ValueError(f"no dense row of {model}")
-        in_floats = metric_text({**dense, "metric": dense["metric_dense_float"]})
-        rows.append([model, "Raceway", *_costs(dense), _named(dense), in_floats, _equal(dense)])
+        rows.append([model, "Raceway", *_costs(dense), _named(dense), _in_floats(dense), _equal(dense)])
         theirs = [peer["instructions"], peer["cycles"], peer["flash_bytes"], peer["model_bytes"], peer["arena_bytes"]]
         rows.append([model, "TFLite Micro", *(f"{figure:,}" for figure in theirs), *[""] * 4])
         aims += dense_aims(dense, peer)
@@ -155,7 +155,28 @@ def _pruned(results: Mapping[str, Any]) -> list[str]:
         for text, models in ((PICKED, picked), (NONE_KEEPS, none))
         if models
     ]
-    return [PRUNED, table, *said, _aims(aims), *others]
+    return [PRUNED, table, *said, _aims(aims), *others, *_seeds(results["rows"])]
+
+
+def _seeds(rows: Sequence[Row]) -> list[str]:
+    """What the rows that were trained from several seeds reach from each."""
+    repeated = [row for row in rows if row.get("repeats")]
+    lines = [
+        [str(row["model"]), row["variant"], str(seed), _named(one), _in_floats(one), _worse(one), _worse(_unseen(one))]
+        for row in repeated
+        for seed, one in enumerate([row, *({**row, **again} for again in row["repeats"])], start=1)
+    ]
+    titles = ["model", "variant", "seed", "metric", "dense in floats", "worse by", "worse by, validation"]
+    return [SEEDS, _table(titles, lines, texts=2)] if lines else []
+
+
+def _in_floats(row: Row) -> str:
+    return metric_text({**row, "metric": row["metric_dense_float"]})
+
+
+def _unseen(row: Row) -> Row:
+    """The row with its figures on the validation part."""
+    return {**row, "metric": row["validation"], "metric_dense_float": row["validation_dense_float"]}
 
 
 def _others(model: str, own: Sequence[Row], row: Row, peer: Row) -> list[str]:
@@ -203,7 +224,7 @@ def _operator_table(row: Row) -> str:
 
 def _integral(results: Mapping[str, Any]) -> list[str]:
     titles = ["model", "weights saved", "with ReLU's own zeros", "activations active", "computation saved"]
-    titles += ["metric", "worse by"]
+    titles += ["metric", "worse by", "weights alone worse by"]
     titles += [
         "blocks with no activation",
         "times fewer if all of it counted",
@@ -223,7 +244,8 @@ def _integral_line(row: Row, own: Sequence[Row]) -> list[str]:
     possible = _times(1.0, 1.0 - row["computation_saved"])
     gained = "" if dense is None else _times(dense["cycles"], row["cycles"])
     cycles = "" if row["cycles"] is None else f"{row['cycles']:,}"
-    return [key_of(row), *shares, _named(named), _worse(named), asked, possible, gained, cycles]
+    weights = _worse({**named, "metric": row.get("metric_weights_only")})
+    return [key_of(row), *shares, _named(named), _worse(named), weights, asked, possible, gained, cycles]
 
 
 def _deployed(results: Mapping[str, Any]) -> list[str]:

@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.budget import check_budget, read_budget
+from edge.compiler.compilation import compile_model
 from edge.compiler.host import run_on_host
+from edge.compiler.library import Library
 from edge.execution import execute
 from edge.oracle import ends_of, item_shape
 from edge.tflite.reading import read_tflite
 from models.node_tasks.task import Task
 
-__all__ = ["VECTORS", "Dense", "Row", "Variant", "measure"]
+__all__ = ["VECTORS", "Reached", "Row", "Variant", "judge", "measure"]
 
 VECTORS = 200
 _COSTS = ("instructions", "cycles", "flash_bytes", "model_bytes", "ram_bytes", "stack_bytes")
@@ -100,8 +102,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Dense:
-    """What the dense network reaches in float on both judged parts."""
+class Reached:
+    """What a network reaches on both judged parts."""
 
     validation: float
     test: float
@@ -113,7 +115,7 @@ def measure(
     *,
     name: str,
     variant: Variant,
-    dense: Dense,
+    dense: Reached,
     seed: int,
     budget: str | None = None,
 ) -> Row:
@@ -128,7 +130,7 @@ def measure(
     name : str
         Of the model in the row.
     variant : Variant
-    dense : Dense
+    dense : Reached
         Metrics of the dense network in float.
     seed : int
         Of the random half of the vectors.
@@ -146,14 +148,11 @@ def measure(
     ModelBudgetError
         If a limit is passed.
     """
-    entry, out = ends_of(read_tflite(network))
-    items, validated = (entry.quantised.integers(part.inputs) for part in (task.test, task.validation))
-    vectors = _vectors(items, seed=seed)
+    entry, _ = ends_of(read_tflite(network))
+    vectors = _vectors(entry.quantised.integers(task.test.inputs), seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         done = execute(network, vectors, name="m", folder=Path(folder))
-        both = np.concatenate([items, validated]).reshape(len(items) + len(validated), -1)
-        outputs = run_on_host(done.library, both, Path(folder) / "host")
-    reached = out.quantised.numbers(outputs).reshape(len(outputs), *item_shape(out))
+        reached = _reached(network, task, done.library, Path(folder) / "host")
     assert done.cost is not None
     assert done.comparison is not None
     if budget is not None:
@@ -165,13 +164,45 @@ def measure(
         sparsity=variant.sparsity,
         **{field: getattr(done.cost, field) for field in _COSTS},
         metric_name=task.metric,
-        metric=task.score(reached[: len(items)], task.test),
+        metric=reached.test,
         metric_dense_float=dense.test,
-        validation=task.score(reached[len(items) :], task.validation),
+        validation=reached.validation,
         validation_dense_float=dense.validation,
         bit_equal_vectors=done.comparison.equal,
         operators=[(cost.name, cost.instructions, cost.cycles) for cost in done.cost.operators],
     )
+
+
+def judge(network: bytes, task: Task) -> Reached:
+    """Score the integers of a network on both judged parts, on this machine.
+
+    Parameters
+    ----------
+    network : bytes
+        An int8 `.tflite` of the task's network.
+    task : Task
+
+    Returns
+    -------
+    Reached
+
+    Raises
+    ------
+    ArtifactError, ToolchainError
+        As `edge.compiler.host.run_on_host`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        library = compile_model(network, name="m", folder=Path(folder) / "library")
+        return _reached(network, task, library, Path(folder) / "host")
+
+
+def _reached(network: bytes, task: Task, library: Library, folder: Path) -> Reached:
+    entry, out = ends_of(read_tflite(network))
+    items, validated = (entry.quantised.integers(part.inputs) for part in (task.test, task.validation))
+    both = np.concatenate([items, validated]).reshape(len(items) + len(validated), -1)
+    outputs = run_on_host(library, both, folder)
+    numbers = out.quantised.numbers(outputs).reshape(len(outputs), *item_shape(out))
+    return Reached(task.score(numbers[len(items) :], task.validation), task.score(numbers[: len(items)], task.test))
 
 
 def _vectors(items: NDArray[np.int8], *, seed: int) -> NDArray[np.int8]:

@@ -15,7 +15,8 @@ from app.commands.figures import SEED, measured
 from features.errors import ArtifactError
 
 if TYPE_CHECKING:
-    from edge.curve import Measured
+    from edge.bench import Row
+    from edge.curve import Measured, Repeat
     from models.node_tasks.task import Task
 
 __all__ = ["bench"]
@@ -29,6 +30,7 @@ _LISTS = ("rows", "deployed", "integral")
 @click.option("--shape", "shapes", multiple=True, help="Blocks: 1x4, 2x4, 4x4.  [default: all]")
 @click.option("--sparsity", "sparsities", multiple=True, type=click.FloatRange(0.0, 0.98), help="Share of zeros.")
 @click.option("--seed", default=SEED, show_default=True)
+@click.option("--seeds", default=None, type=click.IntRange(1), help="From how many a network is to hold.  [default: 3]")
 @click.option("--integral/--no-integral", default=True, help="Whether activations are pruned too.")
 @click.option("--deployed/--no-deployed", default=True, help="Whether the service's own networks are measured too.")
 @click.option(
@@ -46,22 +48,26 @@ def bench(
     shapes: Sequence[str],
     sparsities: Sequence[float],
     seed: int,
+    seeds: int | None,
     integral: bool,
     deployed: bool,
     beside: Sequence[Path],
 ) -> dict[str, Any]:
     """Train, prune, compile and run networks on an emulated Cortex-M4: what they cost and what they are still worth.
 
-    Each point of the curve is trained on its own; with all networks this takes about an hour on two cores.
+    Each point of the curve is trained on its own, and those that may stand for a network once more from other seeds;
+    with all networks this takes about an hour on two cores.
     """
     settings_of(ctx)
     earlier = [_read(path) for path in beside]
     quiet_tensorflow()
+    from edge.curve import SEEDS
     from edge.peer import read_peer
 
-    figures: dict[str, Any] = {"seed": seed, "rows": [], "deployed": [], "integral": [], "tasks": {}}
+    wanted = [seed + i for i in range(seeds or SEEDS)]
+    figures: dict[str, Any] = {"seeds": wanted, "rows": [], "deployed": [], "integral": [], "tasks": {}}
     for name in models or (() if beside else _TASKS):
-        part = _measure(name, shapes, sparsities, seed=seed, integral=integral)
+        part = _measure(name, shapes, sparsities, seeds=wanted, integral=integral)
         for key in ("rows", "integral"):
             figures[key] += part[key]
         figures["tasks"][name] = part["task"]
@@ -69,7 +75,7 @@ def bench(
         figures["deployed"] = _deployed(seed)
     for part in earlier:
         _join(figures, part)
-    _mark_chosen(figures["rows"])
+    _mark_chosen(figures["rows"], repeats=len(wanted) - 1)
     for key in _LISTS:
         figures[key].sort(key=lambda row: (str(row["model"]), row["variant"] != "dense", str(row["variant"])))
     peer = read_peer()
@@ -77,13 +83,13 @@ def bench(
 
 
 def _measure(
-    name: str, shapes: Sequence[str], sparsities: Sequence[float], *, seed: int, integral: bool
+    name: str, shapes: Sequence[str], sparsities: Sequence[float], *, seeds: Sequence[int], integral: bool
 ) -> dict[str, Any]:
-    from edge.curve import EXTRA, RECIPES, SHAPES, SPARSITIES, chosen, measure_point, points
+    from edge.curve import EXTRA, RECIPES, SHAPES, SPARSITIES, Repeats, chosen, measure_point, points
     from models.node_tasks.task import train
     from models.node_tasks.tasks import task as read_task
 
-    task = read_task(name, data_root())
+    task, recipe, seed = read_task(name, data_root()), RECIPES[name], seeds[0]
     with progress_bar(f"{name}, learning", task.epochs) as show:
         dense = train(task, seed=seed, progress=lambda done, _: show(done))
     extra = () if shapes or sparsities else EXTRA[name]
@@ -91,15 +97,21 @@ def _measure(
     measured_points = []
     with progress_bar(f"{name}, points  ", len(wanted)) as show:
         for i, point in enumerate(wanted):
-            one = measure_point(task, dense, point, recipe=RECIPES[name], seed=seed, progress=_silent)
+            one = measure_point(task, dense, point, recipe=recipe, seed=seed, progress=_silent)
             measured_points.append(one)
             show(i + 1)
-    picked = chosen(measured_points, task)
+    with progress_bar(f"{name}, seeds   ", 1) as show:
+        picked, repeats = chosen(measured_points, task, repeat=Repeats(task, recipe), seeds=seeds[1:])
+        show(1)
     return {
-        "rows": [one.row.as_json() for one in measured_points],
-        "task": {"data": task.data, "metric": task.metric, "recipe": asdict(RECIPES[name])},
+        "rows": [_as_json(one.row, repeats.get(one.point)) for one in measured_points],
+        "task": {"data": task.data, "metric": task.metric, "recipe": asdict(recipe)},
         "integral": [_integral(task, picked, seed=seed)] if integral and picked else [],
     }
+
+
+def _as_json(row: Row, repeats: Sequence[Repeat] | None) -> dict[str, Any]:
+    return row.as_json() | ({} if repeats is None else {"repeats": [asdict(one) for one in repeats]})
 
 
 def _deployed(seed: int) -> list[dict[str, Any]]:
@@ -167,18 +179,24 @@ def _key(row: dict[str, Any]) -> tuple[str, ...]:
     return (row["model"],) if "computation_saved" in row else (row["model"], row["variant"])
 
 
-def _mark_chosen(rows: list[dict[str, Any]]) -> None:
-    """Mark of each model the cheapest pruned row that keeps the metric on the validation part."""
-    from edge.curve import keeps
-
+def _mark_chosen(rows: list[dict[str, Any]], *, repeats: int) -> None:
+    """Mark of each model the cheapest pruned row that keeps the metric on the validation part, over all seeds."""
     for row in rows:
         row.pop("chosen", None)
     for model in {row["model"] for row in rows}:
-        pruned = [row for row in rows if row["model"] == model and row["shape"] != "dense"]
-        kept = [
-            row
-            for row in pruned
-            if keeps(row["validation"], row["validation_dense_float"], larger_is_better=row["metric_name"] != "RMSE")
-        ]
+        kept = [row for row in rows if row["model"] == model and row["shape"] != "dense" and _holds(row, repeats)]
         if kept:
             min(kept, key=lambda row: int(row["cycles"]))["chosen"] = True
+
+
+def _holds(row: dict[str, Any], repeats: int) -> bool:
+    """Whether a row was made from as many seeds as are wanted and keeps the metric from the first and over all."""
+    from edge.curve import holds
+
+    better = row["metric_name"] != "RMSE"
+    validated = [(one["validation"], one["validation_dense_float"]) for one in (row, *row.get("repeats", []))]
+    return (
+        len(validated) > repeats
+        and holds(validated[:1], larger_is_better=better)
+        and holds(validated, larger_is_better=better)
+    )

@@ -50,7 +50,7 @@ _ROUNDING = 1e-9
 # By task; found on validation parts.
 RECIPES = {
     "M1": Recipe(ramp_epochs=100, tune_epochs=100, rate=1e-3),
-    "M2": Recipe(ramp_epochs=12, tune_epochs=12, rate=1e-3, teacher=0.7),
+    "M2": Recipe(ramp_epochs=12, tune_epochs=24, rate=2e-3, teacher=0.7),
     "M3": Recipe(ramp_epochs=40, tune_epochs=40, rate=1e-3, teacher=0.7, whole=True),
 }
 # Points beside the grid: about where the bytes of the model become a tenth or a fifth of the peer's.

@@ -10,6 +10,7 @@ from app.commands.edge_page import page
 from app.commands.edge_prune import prune
 from app.commands.edge_quantize import quantize
 from app.commands.edge_run import run
+from app.commands.edge_sizes import sizes
 from app.commands.edge_verify import verify
 
 __all__ = ["edge"]
@@ -20,5 +21,5 @@ def edge() -> None:
     """Prune, quantise, check, export, compile and run networks for Cortex-M4 nodes."""
 
 
-for command in (bench, export, page, prune, quantize, run, verify):
+for command in (bench, export, page, prune, quantize, run, sizes, verify):
     edge.add_command(command)

@@ -19,6 +19,7 @@ _COMMANDS = {
     "console": ("service", "Start the operators' console in the browser."),
     "simulate": ("sources", "Publish the vibration of a simulated plant."),
     "replay": ("sources", "Publish recordings (.mat, .wav, .csv, .npz) as if they were live."),
+    "alarms": ("alarms", "Work through alarms: list, acknowledge, shelve; read the journal."),
     "points": ("sources", "List measuring points; let one learn anew."),
     "train": ("training", "Train any system on a data set, baselines, or the fault-kind network."),
     "evaluate": ("evaluation", "Measure the models on public data."),

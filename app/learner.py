@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
+from app.alarms.register import HEALTH, follow
 from app.logs import log
 from app.schema import alarms, windows
 from app.settings import Settings
@@ -107,6 +108,7 @@ def relearn(engine: Engine, point_id: str, *, now_ns: int) -> PointRow:
         last = connection.execute(sa.select(sa.func.max(windows.c.id))).scalar() or 0
         open_one = (alarms.c.point_id == point_id) & alarms.c.cleared_ns.is_(None)
         connection.execute(alarms.update().where(open_one).values(cleared_ns=now_ns))
+        follow(connection, point_id, HEALTH, active=False, now_ns=now_ns, why="the point learns anew")
         fresh = {"rate_hz": None, "unit": None, "channels": (), "windower": None, "alarm": None}
         return change_state(
             connection,

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from app.alarms.register import HEALTH, follow
 from app.intake import Received
 from app.schema import alarms
 from app.watch import AlarmChange, Verdict, kind_of
@@ -64,11 +65,12 @@ def window_row(point_id: str, verdict: Verdict) -> dict[str, Any]:
 def write_alarms(
     connection: Connection, point_id: str, verdicts: Sequence[Verdict], changes: Sequence[AlarmChange], *, active: bool
 ) -> None:
-    """Open and close alarms, and keep the kind of an active one at the latest verdict."""
+    """Open and close alarms, step their lifecycle, and keep the kind of an active one at the latest verdict."""
     open_one = (alarms.c.point_id == point_id) & alarms.c.cleared_ns.is_(None)
     for change in changes:
-        verdict = change.verdict
-        if change.change == "raised":
+        verdict, raised = change.verdict, change.change == "raised"
+        follow(connection, point_id, HEALTH, active=raised, now_ns=verdict.window.end_ns)
+        if raised:
             row = _alarm_row(verdict) | {"point_id": point_id, "raised_ns": verdict.window.end_ns}
             connection.execute(alarms.insert().values(**row, window_start_ns=verdict.window.start_ns))
         else:

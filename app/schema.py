@@ -17,7 +17,18 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["alarms", "blocks", "champions", "counters", "metadata", "points", "quarantine", "windows"]
+__all__ = [
+    "alarm_journal",
+    "alarm_tags",
+    "alarms",
+    "blocks",
+    "champions",
+    "counters",
+    "metadata",
+    "points",
+    "quarantine",
+    "windows",
+]
 
 metadata = MetaData()
 
@@ -106,6 +117,37 @@ alarms = Table(
     Column("kind", String(32)),
     Column("probabilities", String),
     Index("alarms_by_raise", "point_id", "raised_ns"),
+)
+
+# What can alarm at a point, and how each stands; `alarms` has every time that one was raised.
+alarm_tags = Table(
+    "alarm_tags",
+    metadata,
+    Column("point_id", ForeignKey("points.id"), primary_key=True),
+    Column("tag", String(32), primary_key=True),
+    Column("priority", String(8), nullable=False),
+    Column("state", String(24), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
+    Column("until_ns", BigInteger),
+)
+
+# Every step of every alarm; rows are never changed.
+alarm_journal = Table(
+    "alarm_journal",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("point_id", ForeignKey("points.id"), nullable=False),
+    Column("tag", String(32), nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("action", String(24), nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("why", String, nullable=False),
+    Column("before", String(24), nullable=False),
+    Column("after", String(24), nullable=False),
+    Column("until_ns", BigInteger),
+    Index("alarm_journal_by_point", "point_id", "tag", "at_ns"),
+    Index("alarm_journal_by_time", "at_ns"),
 )
 
 quarantine = Table(

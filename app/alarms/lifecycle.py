@@ -8,7 +8,7 @@ from typing import Literal
 
 from features.errors import RacewayError
 
-__all__ = ["ACTIONS", "SYSTEM", "AlarmState", "Entry", "LifecycleError", "State", "due", "stepped"]
+__all__ = ["ACTIONS", "SYSTEM", "Action", "AlarmState", "Entry", "LifecycleError", "State", "due", "stepped"]
 
 State = Literal[
     "normal", "unacknowledged", "acknowledged", "returned", "shelved", "suppressed by design", "out of service"

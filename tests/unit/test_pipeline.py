@@ -12,6 +12,7 @@ from making import NOW_NS, POINT, RATE_HZ, arrival, arrivals, block
 
 import app.intake
 import app.pipeline
+from app.alarms.register import tags
 from app.codec import encode_about
 from app.intake import Arrival
 from app.learner import learn_point, relearn, waiting_points
@@ -43,6 +44,12 @@ def _take(pipeline: Pipeline, messages: list[Arrival], *, now_ns: int = NOW_NS) 
 def _rows(engine: sa.Engine, table: sa.Table) -> list[Any]:
     with reading(engine) as connection:
         return list(connection.execute(sa.select(table).order_by(table.c.id)))
+
+
+def _stands(engine: sa.Engine) -> tuple[str, bool]:
+    with reading(engine) as connection:
+        (tag,) = tags(connection)
+    return tag.alarm.state, tag.alarm.active
 
 
 def _point(engine: sa.Engine) -> Any:
@@ -217,10 +224,12 @@ def test_a_point_learns_is_watched_and_raises_its_alarm(
     (alarm,) = _rows(engine, alarms)
     assert alarm.cleared_ns is None
     assert alarm.ratio > 1.0
+    assert _stands(engine) == ("unacknowledged", True)
     judged = [row for row in _rows(engine, windows) if row.start_ns == alarm.window_start_ns]
     assert judged[0].bundle == _point(engine).bundle
     _take(pipeline, arrivals(66, 30), now_ns=NOW_NS)
     assert _rows(engine, alarms)[0].cleared_ns is not None
+    assert _stands(engine) == ("returned", False)
 
 
 def test_a_bundle_of_another_contract_lets_the_point_learn_anew(

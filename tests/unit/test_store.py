@@ -14,6 +14,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from making import NOW_NS
 
+from app.alarms.lifecycle import AlarmState
+from app.alarms.register import HEALTH, journal, tags
 from app.schema import alarms, counters, metadata, quarantine, windows
 from app.settings import Settings
 from app.store import (
@@ -75,6 +77,10 @@ def test_a_store_of_the_first_form_is_brought_to_todays_with_all_that_it_holds(
     with reading(open_store(settings.database, migrate=True)) as connection:
         assert point_rows(connection) == [_GROUPED.changed(iso_group=None)]
         assert connection.execute(sa.select(alarms.c.point_id)).scalars().all() == [_GROUPED.id]
+        # An alarm that was open goes on as a new one, and the journal begins with it.
+        (tag,), (step,) = tags(connection), journal(connection)
+        assert (tag.tag, tag.alarm) == (HEALTH, AlarmState("unacknowledged", active=True, since_ns=1))
+        assert (step.point_id, step.entry.action, step.entry.after) == (_GROUPED.id, "raise", "unacknowledged")
 
 
 def test_a_store_without_tables_or_folder_is_refused(tmp_path: Path) -> None:

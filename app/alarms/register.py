@@ -1,0 +1,183 @@
+"""How every alarm of the plant stands, in the store, with the journal of its steps; refuses what its lifecycle does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from app.alarms.lifecycle import SYSTEM, Action, AlarmState, Entry, LifecycleError, due, stepped
+from app.schema import alarm_journal, alarm_tags
+
+__all__ = [
+    "HEALTH",
+    "PRIORITIES",
+    "JournalRow",
+    "Priority",
+    "Tag",
+    "end_shelves",
+    "follow",
+    "journal",
+    "set_priority",
+    "tags",
+    "take",
+]
+
+Priority = Literal["low", "medium", "high", "urgent"]
+PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high", "urgent")
+# The alarm of a point's score over its threshold.
+HEALTH = "health"
+_DEFAULT: Priority = "high"
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """An alarm of a point: which one, how urgent it is, and how it stands."""
+
+    point_id: str
+    tag: str
+    priority: Priority
+    alarm: AlarmState
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """A step of an alarm as the journal has it."""
+
+    point_id: str
+    tag: str
+    entry: Entry
+
+
+def take(
+    connection: Connection,
+    point_id: str,
+    tag: str,
+    action: Action,
+    *,
+    now_ns: int,
+    who: str,
+    why: str = "",
+    until_ns: int | None = None,
+) -> AlarmState:
+    """Take a step of an alarm and write it into the journal, in the caller's transaction.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a writing transaction.
+    point_id, tag : str
+        Which alarm; one that has never been raised is normal.
+    action, now_ns, who, why, until_ns
+        As `app.alarms.lifecycle.stepped` has them.
+
+    Returns
+    -------
+    AlarmState
+        As it stands now.
+
+    Raises
+    ------
+    LifecycleError
+        If the step is not admissible; nothing is written.
+    """
+    stored = _stored(connection, point_id, tag)
+    alarm, entry = stepped(
+        AlarmState() if stored is None else stored.alarm, action, now_ns=now_ns, who=who, why=why, until_ns=until_ns
+    )
+    _write(connection, point_id, tag, alarm, entry, new=stored is None)
+    return alarm
+
+
+def follow(connection: Connection, point_id: str, tag: str, *, active: bool, now_ns: int, why: str = "") -> bool:
+    """Let an alarm follow its condition; whether that was a step."""
+    stored = _stored(connection, point_id, tag)
+    if (False if stored is None else stored.alarm.active) == active:
+        return False
+    take(connection, point_id, tag, "raise" if active else "clear", now_ns=now_ns, who=SYSTEM, why=why)
+    return True
+
+
+def end_shelves(connection: Connection, *, now_ns: int) -> list[Tag]:
+    """End the shelves whose time has come; the alarms that came back."""
+    ripe = (alarm_tags.c.until_ns.is_not(None)) & (alarm_tags.c.until_ns <= now_ns)
+    back = []
+    for stored in _read(connection, sa.select(alarm_tags).where(ripe).with_for_update()):
+        ended = due(stored.alarm, now_ns=now_ns)
+        if ended is not None:
+            _write(connection, stored.point_id, stored.tag, *ended, new=False)
+            back.append(Tag(stored.point_id, stored.tag, stored.priority, ended[0]))
+    return back
+
+
+def set_priority(connection: Connection, point_id: str, tag: str, priority: Priority, *, now_ns: int, who: str) -> None:
+    """Say how urgent an alarm is; the journal has it as a comment.
+
+    Raises
+    ------
+    LifecycleError
+        If there is no such priority.
+    """
+    if priority not in PRIORITIES:
+        raise LifecycleError(f"priority {priority!r} is none; one of {', '.join(PRIORITIES)} is wanted")
+    take(connection, point_id, tag, "comment", now_ns=now_ns, who=who, why=f"priority is {priority} from now on")
+    connection.execute(alarm_tags.update().where(_own(point_id, tag)).values(priority=priority))
+
+
+def tags(connection: Connection, *, waiting: bool = False) -> list[Tag]:
+    """List alarms by urgency, then by age.
+
+    Parameters
+    ----------
+    connection : Connection
+    waiting : bool
+        Only those that somebody is to acknowledge.
+    """
+    found = _read(connection, sa.select(alarm_tags))
+    kept = [one for one in found if one.alarm.wants_attention or not waiting]
+    return sorted(kept, key=lambda one: (-PRIORITIES.index(one.priority), one.alarm.since_ns, one.point_id, one.tag))
+
+
+def journal(
+    connection: Connection, *, point_id: str | None = None, first_ns: int = 0, most: int = 1000
+) -> list[JournalRow]:
+    """List the latest steps, newest first: of one point or of all, from a time on."""
+    query = sa.select(alarm_journal).where(alarm_journal.c.at_ns >= first_ns)
+    if point_id is not None:
+        query = query.where(alarm_journal.c.point_id == point_id)
+    ordered = query.order_by(alarm_journal.c.at_ns.desc(), alarm_journal.c.id.desc()).limit(most)
+    return [_journal_row(row) for row in connection.execute(ordered)]
+
+
+def _own(point_id: str, tag: str) -> sa.ColumnElement[bool]:
+    return (alarm_tags.c.point_id == point_id) & (alarm_tags.c.tag == tag)
+
+
+def _stored(connection: Connection, point_id: str, tag: str) -> Tag | None:
+    # Locked until the transaction ends, so that two processes cannot take a step from the same state.
+    found = _read(connection, sa.select(alarm_tags).where(_own(point_id, tag)).with_for_update())
+    return found[0] if found else None
+
+
+def _read(connection: Connection, query: sa.Select[Any]) -> Sequence[Tag]:
+    return [
+        Tag(row.point_id, row.tag, row.priority, AlarmState(row.state, row.active, row.since_ns, row.until_ns))
+        for row in connection.execute(query)
+    ]
+
+
+def _write(connection: Connection, point_id: str, tag: str, alarm: AlarmState, entry: Entry, *, new: bool) -> None:
+    values = asdict(alarm)
+    if new:
+        connection.execute(alarm_tags.insert().values(point_id=point_id, tag=tag, priority=_DEFAULT, **values))
+    else:
+        connection.execute(alarm_tags.update().where(_own(point_id, tag)).values(**values))
+    connection.execute(alarm_journal.insert().values(point_id=point_id, tag=tag, **asdict(entry)))
+
+
+def _journal_row(row: sa.Row[Any]) -> JournalRow:
+    entry = Entry(row.at_ns, row.action, row.who, row.why, row.before, row.after, row.until_ns)
+    return JournalRow(row.point_id, row.tag, entry)

@@ -25,6 +25,7 @@ __all__ = [
     "champions",
     "counters",
     "metadata",
+    "notice_channels",
     "points",
     "quarantine",
     "windows",
@@ -148,6 +149,17 @@ alarm_journal = Table(
     Column("until_ns", BigInteger),
     Index("alarm_journal_by_point", "point_id", "tag", "at_ns"),
     Index("alarm_journal_by_time", "at_ns"),
+)
+
+# How far in the journal a channel has told people, and how often it has failed since.
+notice_channels = Table(
+    "notice_channels",
+    metadata,
+    Column("channel", String(200), primary_key=True),
+    Column("told", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_ns", BigInteger, nullable=False),
+    Column("failure", String),
 )
 
 quarantine = Table(

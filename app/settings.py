@@ -54,6 +54,16 @@ class Settings(BaseSettings):
     alarm_clear_after: int = Field(10, description="Windows in a row well below it that clear the alarm")
     alarm_clear_ratio: float = Field(0.8, description="Share of the threshold that counts as well below")
 
+    stale_after_s: float = Field(3600.0, ge=0.0, description="Silence of a point that raises its `no data`; 0: never")
+
+    notify_webhook: str = Field("", description="URL that is told of new alarms; empty: none")
+    notify_mail_to: str = Field("", description="Addresses that are mailed new alarms, by comma; empty: none")
+    notify_mail_from: str = Field("raceway@localhost", description="Sender of these mails")
+    notify_quiet_s: float = Field(600.0, ge=0.0, description="How long an alarm raised again is not told again")
+    smtp_url: str = Field("smtp://127.0.0.1:25", description="smtp://host:port (STARTTLS if offered) or smtps://")
+    smtp_user: str = Field("", description="User name at the mail server")
+    smtp_password: str = Field("", description="Password at the mail server", repr=False)
+
     iso_limits: Path | None = Field(None, description="TOML table of severity zones, laid over the built-in one")
 
     max_payload: int = Field(1 << 20, ge=1024, description="Largest admitted payload in bytes")
@@ -72,6 +82,22 @@ class Settings(BaseSettings):
         parts = urlsplit(url)
         if url and (parts.scheme not in ("mqtt", "mqtts") or not parts.hostname):
             raise ValueError(f"{url!r} is no mqtt://host[:port] or mqtts://host[:port]")
+        return url
+
+    @field_validator("notify_webhook")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError(f"{url!r} is no http:// or https:// address")
+        return url
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            raise ValueError(f"{url!r} is no smtp://host[:port] or smtps://host[:port]")
         return url
 
     @model_validator(mode="after")

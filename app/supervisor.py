@@ -120,6 +120,7 @@ def _services(settings: Settings, *, machines: int, untaught: bool) -> list[_Ser
     services = [
         _Service("ingest", [*raceway, "ingest"]),
         _Service("learner", [*raceway, "learn"]),
+        _Service("alarms", [*raceway, "alarms", "tend"]),
         _Service("console", console_command(settings)),
     ]
     if machines:

@@ -14,6 +14,7 @@ from app.schema import alarm_journal, alarm_tags
 
 __all__ = [
     "HEALTH",
+    "NO_DATA",
     "PRIORITIES",
     "JournalRow",
     "Priority",
@@ -30,6 +31,8 @@ Priority = Literal["low", "medium", "high", "urgent"]
 PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high", "urgent")
 # The alarm of a point's score over its threshold.
 HEALTH = "health"
+# The alarm of a point from which nothing has come for long.
+NO_DATA = "no data"
 _DEFAULT: Priority = "high"
 
 
@@ -62,6 +65,7 @@ def take(
     who: str,
     why: str = "",
     until_ns: int | None = None,
+    priority: Priority = _DEFAULT,
 ) -> AlarmState:
     """Take a step of an alarm and write it into the journal, in the caller's transaction.
 
@@ -73,6 +77,8 @@ def take(
         Which alarm; one that has never been raised is normal.
     action, now_ns, who, why, until_ns
         As `app.alarms.lifecycle.stepped` has them.
+    priority : str
+        Of an alarm that has never been raised before.
 
     Returns
     -------
@@ -88,16 +94,31 @@ def take(
     alarm, entry = stepped(
         AlarmState() if stored is None else stored.alarm, action, now_ns=now_ns, who=who, why=why, until_ns=until_ns
     )
-    _write(connection, point_id, tag, alarm, entry, new=stored is None)
+    if stored is None:
+        row = {"point_id": point_id, "tag": tag, "priority": priority}
+        connection.execute(alarm_tags.insert().values(**row, **asdict(alarm)))
+    else:
+        connection.execute(alarm_tags.update().where(_own(point_id, tag)).values(**asdict(alarm)))
+    _note(connection, point_id, tag, entry)
     return alarm
 
 
-def follow(connection: Connection, point_id: str, tag: str, *, active: bool, now_ns: int, why: str = "") -> bool:
-    """Let an alarm follow its condition; whether that was a step."""
+def follow(
+    connection: Connection,
+    point_id: str,
+    tag: str,
+    *,
+    active: bool,
+    now_ns: int,
+    why: str = "",
+    priority: Priority = _DEFAULT,
+) -> bool:
+    """Let an alarm follow its condition; whether that was a step. The priority is that of one never raised before."""
     stored = _stored(connection, point_id, tag)
     if (False if stored is None else stored.alarm.active) == active:
         return False
-    take(connection, point_id, tag, "raise" if active else "clear", now_ns=now_ns, who=SYSTEM, why=why)
+    action: Action = "raise" if active else "clear"
+    take(connection, point_id, tag, action, now_ns=now_ns, who=SYSTEM, why=why, priority=priority)
     return True
 
 
@@ -108,8 +129,10 @@ def end_shelves(connection: Connection, *, now_ns: int) -> list[Tag]:
     for stored in _read(connection, sa.select(alarm_tags).where(ripe).with_for_update()):
         ended = due(stored.alarm, now_ns=now_ns)
         if ended is not None:
-            _write(connection, stored.point_id, stored.tag, *ended, new=False)
-            back.append(Tag(stored.point_id, stored.tag, stored.priority, ended[0]))
+            alarm, entry = ended
+            connection.execute(alarm_tags.update().where(_own(stored.point_id, stored.tag)).values(**asdict(alarm)))
+            _note(connection, stored.point_id, stored.tag, entry)
+            back.append(Tag(stored.point_id, stored.tag, stored.priority, alarm))
     return back
 
 
@@ -169,12 +192,7 @@ def _read(connection: Connection, query: sa.Select[Any]) -> Sequence[Tag]:
     ]
 
 
-def _write(connection: Connection, point_id: str, tag: str, alarm: AlarmState, entry: Entry, *, new: bool) -> None:
-    values = asdict(alarm)
-    if new:
-        connection.execute(alarm_tags.insert().values(point_id=point_id, tag=tag, priority=_DEFAULT, **values))
-    else:
-        connection.execute(alarm_tags.update().where(_own(point_id, tag)).values(**values))
+def _note(connection: Connection, point_id: str, tag: str, entry: Entry) -> None:
     connection.execute(alarm_journal.insert().values(point_id=point_id, tag=tag, **asdict(entry)))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.commands.context import settings_of
+from app.commands.context import settings_of, stop_event
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -80,6 +80,15 @@ def alarms_journal(ctx: click.Context, /, *, point: str | None, most: int, as_js
         entry = row.entry
         why = f": {entry.why}" if entry.why else ""
         click.echo(f"{_shown(entry.at_ns)} {row.point_id} {row.tag}: {entry.who} did {entry.action}{why}")
+
+
+@alarms.command("tend")
+@click.pass_context
+def alarms_tend(ctx: click.Context) -> None:
+    """End shelves, notice points that have fallen silent, and tell people of new alarms, until Ctrl-C."""
+    from app.alarms.tending import run_tending
+
+    run_tending(settings_of(ctx), stopped=stop_event())
 
 
 def _step(name: str, action: Action, words: str, *, shelf: bool = False, reasoned: bool = True) -> None:

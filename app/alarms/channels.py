@@ -1,0 +1,145 @@
+"""Channels to people: a web hook and e-mail; what they cannot deliver is a `DeliveryError` without any secret in it."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from itertools import groupby
+from urllib.parse import urlsplit
+
+from app.alarms.notices import Channel, DeliveryError, Notice
+from app.settings import Settings
+
+__all__ = ["Mail", "WebHook", "channels_of"]
+
+_PATIENCE_S = 20.0
+
+
+@dataclass(frozen=True)
+class WebHook:
+    """Posts new alarms as JSON, with the key as `Idempotency-Key`."""
+
+    url: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The host: a path may hold a secret."""
+        return f"webhook {urlsplit(self.url).hostname}"
+
+    def send(self, notices: Sequence[Notice], *, key: str) -> None:
+        """Post; any answer but 2xx is a failure.
+
+        Raises
+        ------
+        DeliveryError
+        """
+        body = json.dumps({"v": 1, "key": key, "alarms": [asdict(notice) for notice in notices]}).encode()
+        head = {"Content-Type": "application/json", "Idempotency-Key": key}
+        request = urllib.request.Request(self.url, data=body, headers=head, method="POST")  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=_PATIENCE_S):  # noqa: S310 - Settings admit http and https
+                pass
+        except urllib.error.HTTPError as error:
+            raise DeliveryError(f"{self.name} answered {error.code}") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise DeliveryError(f"{self.name} cannot be reached ({type(reason).__name__})") from error
+
+
+@dataclass(frozen=True)
+class Mail:
+    """Mails new alarms, grouped by machine, with the key in the message's id."""
+
+    server: str
+    sender: str
+    recipients: tuple[str, ...]
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def name(self) -> str:
+        """By whom is told."""
+        return f"mail {', '.join(self.recipients)}"[:200]
+
+    def send(self, notices: Sequence[Notice], *, key: str) -> None:
+        """Mail; a server that does not take it for every recipient is a failure.
+
+        Raises
+        ------
+        DeliveryError
+        """
+        message = _message(notices, key=key, sender=self.sender, recipients=self.recipients)
+        parts = urlsplit(self.server)
+        host = parts.hostname or ""
+        tls = ssl.create_default_context()
+        try:
+            client = (
+                smtplib.SMTP_SSL(host, parts.port or 465, timeout=_PATIENCE_S, context=tls)
+                if parts.scheme == "smtps"
+                else smtplib.SMTP(host, parts.port or 25, timeout=_PATIENCE_S)
+            )
+            with client:
+                client.ehlo()
+                if parts.scheme == "smtp" and client.has_extn("starttls"):
+                    client.starttls(context=tls)
+                if self.user:
+                    client.login(self.user, self.password)
+                refused = client.send_message(message)
+        except (OSError, smtplib.SMTPException) as error:
+            raise DeliveryError(f"{host} does not take mail ({type(error).__name__})") from error
+        if refused:
+            raise DeliveryError(f"{host} refuses {len(refused)} of {len(self.recipients)} recipients")
+
+
+def channels_of(settings: Settings) -> list[Channel]:
+    """Make the channels that the settings name."""
+    channels: list[Channel] = []
+    if settings.notify_webhook:
+        channels.append(WebHook(settings.notify_webhook))
+    recipients = tuple(part.strip() for part in settings.notify_mail_to.split(",") if part.strip())
+    if recipients:
+        channels.append(
+            Mail(
+                settings.smtp_url,
+                settings.notify_mail_from,
+                recipients,
+                settings.smtp_user,
+                settings.smtp_password,
+            )
+        )
+    return channels
+
+
+def _message(notices: Sequence[Notice], *, key: str, sender: str, recipients: Sequence[str]) -> EmailMessage:
+    message = EmailMessage()
+    first = notices[0]
+    more = f" and {len(notices) - 1} more" if len(notices) > 1 else ""
+    message["Subject"] = f"Raceway alarm ({first.priority}): {first.name}, {first.tag}{more}"
+    message["From"], message["To"] = sender, ", ".join(recipients)
+    message["Message-ID"] = f"<alarms-{key}@{sender.rpartition('@')[2] or 'raceway'}>"
+    message.set_content("\n".join(_lines(notices)))
+    return message
+
+
+def _lines(notices: Sequence[Notice]) -> list[str]:
+    """Alarms under the machine that they are of: a flood of one machine reads as one thing."""
+    lines = []
+    for machine, own in groupby(sorted(notices, key=_machine), key=_machine):
+        lines.append(machine)
+        for notice in own:
+            at = datetime.fromtimestamp(notice.at_ns / 1e9, tz=UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+            why = f": {notice.why}" if notice.why else ""
+            lines.append(f"  {at}  {notice.priority:7} {notice.name}, {notice.tag}{why}")
+        lines.append("")
+    return lines
+
+
+def _machine(notice: Notice) -> str:
+    return notice.point_id.rpartition("/")[0]

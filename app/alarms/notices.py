@@ -1,0 +1,174 @@
+"""Telling people of new alarms: the journal is what is told from, so that a crash loses none; what chatters is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from app.alarms.register import Priority
+from app.logs import log
+from app.schema import alarm_journal, alarm_tags, notice_channels, points
+from app.store import count, reading, writing
+from features.errors import RacewayError
+
+__all__ = ["Channel", "DeliveryError", "Notice", "tell"]
+
+_FIRST_PAUSE_NS, _LONGEST_PAUSE_NS = 30_000_000_000, 3_600_000_000_000
+_GIVEN_UP_NS = 24 * 3_600_000_000_000
+# One message holds at most so many alarms; a flood comes in several.
+_MOST = 50
+
+
+class DeliveryError(RacewayError):
+    """A channel could not tell anybody; it is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A new alarm that people are to be told of.
+
+    Attributes
+    ----------
+    number : int
+        Of its step in the journal; grows.
+    point_id, name, tag, priority : str
+    at_ns : int
+    why : str
+    """
+
+    number: int
+    point_id: str
+    name: str
+    tag: str
+    priority: Priority
+    at_ns: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """How far in the journal a channel is, how often it has failed since, and when it is asked again."""
+
+    told: int
+    attempts: int
+    next_ns: int
+
+
+class Channel(Protocol):
+    """A way to tell people."""
+
+    @property
+    def name(self) -> str:
+        """What it is remembered by."""
+
+    def send(self, notices: Sequence[Notice], *, key: str) -> None:
+        """Tell; raises `DeliveryError`. The same key comes again where it is not known whether it had arrived."""
+
+
+def tell(engine: Engine, channel: Channel, *, now_ns: int, quiet_ns: int) -> int:
+    """Tell people of the alarms that are new since a channel told last.
+
+    Parameters
+    ----------
+    engine : Engine
+    channel : Channel
+        One that is new begins with what happens from now on.
+    now_ns : int
+    quiet_ns : int
+        An alarm that is raised again within this time of its last raise is not told again.
+
+    Returns
+    -------
+    int
+        How many were told.
+
+    Notes
+    -----
+    What was told is written down after the channel has taken it: a crash in between tells once more, with the same key
+    if nothing was added, and the same number of each alarm always, so that a receiver can leave it out. A channel that
+    fails is asked again after half a minute, doubling up to an hour. What could not be told for a day is given up,
+    counted and logged.
+    """
+    with writing(engine) as connection:
+        state = _state(connection, channel.name)
+    if now_ns < state.next_ns:
+        return 0
+    with reading(engine) as connection:
+        seen, notices = _news(connection, state.told, quiet_ns=quiet_ns)
+    if not notices:
+        _keep(engine, channel.name, told=seen, attempts=0, next_ns=0, failure=None)
+        return 0
+    batch = notices[:_MOST]
+    try:
+        channel.send(batch, key=f"{batch[0].number}-{batch[-1].number}")
+    except DeliveryError as error:
+        _failed(engine, channel.name, state, batch, now_ns=now_ns, error=error)
+        return 0
+    _keep(engine, channel.name, told=batch[-1].number, attempts=0, next_ns=0, failure=None)
+    return len(batch)
+
+
+def _state(connection: Connection, name: str) -> _Progress:
+    columns = (notice_channels.c.told, notice_channels.c.attempts, notice_channels.c.next_ns)
+    query = sa.select(*columns).where(notice_channels.c.channel == name)
+    row = connection.execute(query).first()
+    if row is None:
+        last = connection.execute(sa.select(sa.func.max(alarm_journal.c.id))).scalar() or 0
+        connection.execute(notice_channels.insert().values(channel=name, told=last, attempts=0, next_ns=0))
+        return _Progress(last, 0, 0)
+    return _Progress(*row)
+
+
+def _news(connection: Connection, told: int, *, quiet_ns: int) -> tuple[int, list[Notice]]:
+    """Last step of the journal, and alarms that have become new since a step."""
+    entry, earlier = alarm_journal, alarm_journal.alias()
+    became_new = (entry.c.after == "unacknowledged") & (entry.c.before != "unacknowledged")
+    told_lately = sa.exists().where(
+        earlier.c.point_id == entry.c.point_id,
+        earlier.c.tag == entry.c.tag,
+        earlier.c.id < entry.c.id,
+        earlier.c.at_ns > entry.c.at_ns - quiet_ns,
+        earlier.c.after == "unacknowledged",
+        earlier.c.before != "unacknowledged",
+    )
+    same_tag = (alarm_tags.c.point_id == entry.c.point_id) & (alarm_tags.c.tag == entry.c.tag)
+    query = (
+        sa.select(
+            entry.c.id, entry.c.point_id, points.c.name, entry.c.tag, alarm_tags.c.priority, entry.c.at_ns, entry.c.why
+        )
+        .join(points, points.c.id == entry.c.point_id)
+        .join(alarm_tags, same_tag)
+        .where(entry.c.id > told, became_new, ~told_lately)
+        .order_by(entry.c.id)
+    )
+    last = connection.execute(sa.select(sa.func.max(entry.c.id))).scalar() or told
+    return max(last, told), [Notice(*row) for row in connection.execute(query)]
+
+
+def _failed(
+    engine: Engine,
+    name: str,
+    state: _Progress,
+    batch: Sequence[Notice],
+    *,
+    now_ns: int,
+    error: DeliveryError,
+) -> None:
+    old = [notice for notice in batch if now_ns - notice.at_ns > _GIVEN_UP_NS]
+    pause_ns = min(_FIRST_PAUSE_NS << min(state.attempts, 16), _LONGEST_PAUSE_NS)
+    told = old[-1].number if old else state.told
+    _keep(engine, name, told=told, attempts=state.attempts + 1, next_ns=now_ns + pause_ns, failure=str(error))
+    log("error", "people not told of alarms", channel=name, error=str(error), retry_s=pause_ns // 10**9)
+    if old:
+        with writing(engine) as connection:
+            count(connection, {("", "notices given up"): len(old)})
+        log("error", "notices given up after a day", channel=name, alarms=len(old))
+
+
+def _keep(engine: Engine, name: str, **values: int | str | None) -> None:
+    with writing(engine) as connection:
+        connection.execute(notice_channels.update().where(notice_channels.c.channel == name).values(**values))

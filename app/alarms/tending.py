@@ -1,0 +1,74 @@
+"""The service that tends alarms: ends shelves, notices points that have fallen silent, tells people of new alarms."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+
+from app.alarms.channels import channels_of
+from app.alarms.notices import Channel, tell
+from app.alarms.register import NO_DATA, end_shelves, follow
+from app.logs import log
+from app.schema import points
+from app.settings import Settings
+from app.store import open_store, writing
+
+__all__ = ["run_tending", "tend"]
+
+_EVERY_S = 1.0
+
+
+def tend(engine: Engine, channels: Sequence[Channel], *, now_ns: int, stale_ns: int, quiet_ns: int) -> None:
+    """Go once through what time alone changes.
+
+    Parameters
+    ----------
+    engine : Engine
+    channels : sequence of Channel
+    now_ns : int
+    stale_ns : int
+        Silence after which a point's `no data` is raised; 0: never.
+    quiet_ns : int
+        As `tell` has it.
+    """
+    with writing(engine) as connection:
+        for back in end_shelves(connection, now_ns=now_ns):
+            log("info", "shelf ended", point=back.point_id, tag=back.tag, state=back.alarm.state)
+        if stale_ns:
+            for row in connection.execute(sa.select(points.c.id, points.c.seen_ns)).all():
+                _follow_silence(connection, row.id, row.seen_ns, now_ns=now_ns, stale_ns=stale_ns)
+    for channel in channels:
+        tell(engine, channel, now_ns=now_ns, quiet_ns=quiet_ns)
+
+
+def _follow_silence(
+    connection: sa.Connection, point_id: str, seen_ns: int | None, *, now_ns: int, stale_ns: int
+) -> None:
+    if seen_ns is None:
+        return
+    silent = now_ns - seen_ns > stale_ns
+    why = f"nothing came for {(now_ns - seen_ns) / 1e9:.0f} s" if silent else ""
+    if follow(connection, point_id, NO_DATA, active=silent, now_ns=now_ns, why=why, priority="medium"):
+        log("warning" if silent else "info", "point silent" if silent else "point speaks again", point=point_id)
+
+
+def run_tending(settings: Settings, *, stopped: threading.Event) -> None:
+    """Tend alarms until the event is set; a store that fails is tried again."""
+    engine = open_store(settings.database, migrate=True)
+    channels = channels_of(settings)
+    log("info", "alarms tended", channels=[channel.name for channel in channels])
+    while not stopped.wait(_EVERY_S):
+        try:
+            tend(
+                engine,
+                channels,
+                now_ns=time.time_ns(),
+                stale_ns=round(settings.stale_after_s * 1e9),
+                quiet_ns=round(settings.notify_quiet_s * 1e9),
+            )
+        except sa.exc.SQLAlchemyError as error:
+            log("error", "alarms not tended", error=str(getattr(error, "orig", error)))

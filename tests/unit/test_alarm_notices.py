@@ -1,0 +1,288 @@
+"""People are told of every new alarm once, whatever fails in between, and not of what chatters."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socketserver
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.alarms.channels import Mail, WebHook, channels_of
+from app.alarms.notices import DeliveryError, Notice, tell
+from app.alarms.register import HEALTH, NO_DATA, follow, tags, take
+from app.alarms.tending import tend
+from app.schema import counters, points
+from app.settings import Settings, load_settings
+from app.store import PointRow, open_store, reading, save_point, writing
+from features.errors import ParameterError
+
+_S = 1_000_000_000
+_QUIET = 600 * _S
+
+
+class _Recorder:
+    """A channel that keeps what it is given, or fails as often as it is told to."""
+
+    name = "recorder"
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures, self.sent, self.keys = failures, list[Notice](), list[str]()
+
+    def send(self, notices: Sequence[Notice], *, key: str) -> None:
+        self.keys.append(key)
+        if self.failures:
+            self.failures -= 1
+            raise DeliveryError("nobody answers")
+        self.sent += notices
+
+
+@pytest.fixture
+def engine(settings: Settings) -> sa.Engine:
+    engine = open_store(settings.database, migrate=True)
+    with writing(engine) as connection:
+        for i in range(120):
+            save_point(connection, PointRow(f"a/m{i // 2:02d}/p{i % 2}", f"machine {i // 2}"), new=True)
+    return engine
+
+
+def _set(engine: sa.Engine, point: str, *, active: bool, at_s: int) -> None:
+    with writing(engine) as connection:
+        follow(connection, point, HEALTH, active=active, now_ns=at_s * _S)
+
+
+def _tell(engine: sa.Engine, channel: Any, at_s: int) -> int:
+    return tell(engine, channel, now_ns=at_s * _S, quiet_ns=_QUIET)
+
+
+def test_a_new_alarm_is_told_once_and_not_what_was_before_the_channel(engine: sa.Engine) -> None:
+    channel = _Recorder()
+    _set(engine, "a/m00/p0", active=True, at_s=1)
+    assert _tell(engine, channel, 2) == 0
+    _set(engine, "a/m01/p0", active=True, at_s=3)
+    assert [_tell(engine, channel, at) for at in (4, 5)] == [1, 0]
+    (notice,) = channel.sent
+    assert (notice.point_id, notice.name, notice.tag, notice.priority) == ("a/m01/p0", "machine 1", HEALTH, "high")
+    with writing(engine) as connection:
+        take(connection, "a/m01/p0", HEALTH, "acknowledge", now_ns=6 * _S, who="anna")
+    _set(engine, "a/m01/p0", active=False, at_s=7)
+    assert _tell(engine, channel, 8) == 0
+
+
+def test_what_chatters_is_told_once_in_the_quiet_time(engine: sa.Engine) -> None:
+    channel = _Recorder()
+    _tell(engine, channel, 0)
+    for at in range(1, 400, 20):
+        _set(engine, "a/m00/p0", active=True, at_s=at)
+        _set(engine, "a/m00/p0", active=False, at_s=at + 10)
+        _tell(engine, channel, at + 11)
+    assert len(channel.sent) == 1
+    _set(engine, "a/m00/p0", active=True, at_s=2000)
+    assert _tell(engine, channel, 2001) == 1
+
+
+def test_a_channel_that_fails_is_asked_again_later_and_later_and_loses_nothing(engine: sa.Engine) -> None:
+    channel = _Recorder(failures=3)
+    _tell(engine, channel, 0)
+    _set(engine, "a/m00/p0", active=True, at_s=1)
+    tried = []
+    for at in range(2, 400):
+        before = len(channel.keys)
+        _tell(engine, channel, at)
+        tried += [at] if len(channel.keys) > before else []
+    assert tried == [2, 32, 92, 212]
+    # The same key each time: whoever had taken it leaves the second out.
+    assert len(set(channel.keys)) == 1
+    assert [notice.point_id for notice in channel.sent] == ["a/m00/p0"]
+
+
+def test_what_cannot_be_told_for_a_day_is_given_up_and_counted(engine: sa.Engine) -> None:
+    channel = _Recorder(failures=1)
+    _tell(engine, channel, 0)
+    _set(engine, "a/m00/p0", active=True, at_s=1)
+    day = 24 * 3600
+    assert _tell(engine, channel, day + 10) == 0
+    _set(engine, "a/m01/p0", active=True, at_s=day + 20)
+    assert _tell(engine, channel, day + 100) == 1
+    assert [notice.point_id for notice in channel.sent] == ["a/m01/p0"]
+    with reading(engine) as connection:
+        given_up = sa.select(counters.c.value).where(counters.c.name == "notices given up")
+        assert connection.execute(given_up).scalar() == 1
+
+
+def test_a_flood_comes_in_messages_of_fifty(engine: sa.Engine) -> None:
+    channel = _Recorder()
+    _tell(engine, channel, 0)
+    for i in range(120):
+        _set(engine, f"a/m{i // 2:02d}/p{i % 2}", active=True, at_s=1)
+    assert [_tell(engine, channel, at) for at in (2, 3, 4, 5)] == [50, 50, 20, 0]
+    assert len({notice.point_id for notice in channel.sent}) == 120
+
+
+def test_a_crash_after_the_telling_tells_again_under_the_same_key(engine: sa.Engine) -> None:
+    channel = _Recorder()
+    _tell(engine, channel, 0)
+    _set(engine, "a/m00/p0", active=True, at_s=1)
+
+    class _Crash(_Recorder):
+        def send(self, notices: Sequence[Notice], *, key: str) -> None:
+            channel.send(notices, key=key)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _tell(engine, _Crash(), 2)
+    assert _tell(engine, channel, 3) == 1
+    assert len(set(channel.keys)) == 1
+
+
+class _Hook(http.server.BaseHTTPRequestHandler):
+    answers = (200,)
+    bodies: list[Any]
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.seen.append((self.headers["Idempotency-Key"], body))  # type: ignore[attr-defined]
+        self.send_response(self.server.answer)  # type: ignore[attr-defined]
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+        del format, args
+
+
+class _Mailbox(socketserver.StreamRequestHandler):
+    """As much of SMTP as takes a mail."""
+
+    def handle(self) -> None:
+        self._say("220 here")
+        while line := self.rfile.readline().decode().strip():
+            verb = line.split()[0].upper()
+            if verb == "QUIT":
+                self._say("221 bye")
+                return
+            if verb == "RCPT" and self.server.answer != 250:  # type: ignore[attr-defined]
+                self._say("550 not here")
+            elif verb == "DATA":
+                self._say("354 go on")
+                text = b""
+                while not text.endswith(b"\r\n.\r\n"):
+                    text += self.rfile.readline()
+                self.server.seen.append(text.decode())  # type: ignore[attr-defined]
+                self._say("250 taken")
+            else:
+                self._say("250 fine")
+
+    def _say(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
+
+
+def _served(server: Any, answer: int) -> Iterator[Any]:
+    server.seen, server.answer = [], answer
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def hook() -> Iterator[Any]:
+    yield from _served(http.server.HTTPServer(("127.0.0.1", 0), _Hook), 200)
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Any]:
+    yield from _served(socketserver.TCPServer(("127.0.0.1", 0), _Mailbox), 250)
+
+
+_NOTICES = [
+    Notice(7, "a/m1/p0", "pump", HEALTH, "urgent", 0, ""),
+    Notice(8, "a/m2/p0", "fan", NO_DATA, "low", _S, "nothing came for 3600 s"),
+    Notice(9, "a/m1/p1", "pump, far end", HEALTH, "high", 0, ""),
+]
+
+
+def test_the_web_hook_is_posted_the_alarms_with_a_key(hook: Any) -> None:
+    channel = WebHook(f"http://127.0.0.1:{hook.server_port}/secret-path")
+    channel.send(_NOTICES, key="7-9")
+    ((key, body),) = hook.seen
+    assert (key, body["key"]) == ("7-9", "7-9")
+    assert [one["point_id"] for one in body["alarms"]] == ["a/m1/p0", "a/m2/p0", "a/m1/p1"]
+    hook.answer = 503
+    with pytest.raises(DeliveryError, match="answered 503") as refused:
+        channel.send(_NOTICES, key="7-9")
+    assert "secret-path" not in str(refused.value) + repr(channel) + channel.name
+
+
+def test_nobody_at_the_address_is_a_failure_without_its_secrets() -> None:
+    with pytest.raises(DeliveryError, match=r"127\.0\.0\.1 cannot be reached") as refused:
+        WebHook("http://127.0.0.1:9/secret-path").send(_NOTICES, key="k")
+    assert "secret" not in str(refused.value)
+    mail = Mail("smtp://127.0.0.1:9", "r@here", ("a@b",), "user", "secret")
+    with pytest.raises(DeliveryError, match="does not take mail") as refused:
+        mail.send(_NOTICES, key="k")
+    assert "secret" not in str(refused.value) + repr(mail)
+
+
+def test_the_mail_groups_alarms_by_machine(mailbox: Any) -> None:
+    port = mailbox.server_address[1]
+    Mail(f"smtp://127.0.0.1:{port}", "raceway@plant", ("anna@plant", "otto@plant")).send(_NOTICES, key="7-9")
+    (text,) = mailbox.seen
+    lines = text.splitlines()
+    assert "Subject: Raceway alarm (urgent): pump, health and 2 more" in lines
+    assert "Message-ID: <alarms-7-9@plant>" in lines
+    assert "To: anna@plant, otto@plant" in lines
+    at = lines.index("a/m1")
+    assert lines[at + 1] == "  1970-01-01 00:00:00Z  urgent  pump, health"
+    assert lines[at + 2] == "  1970-01-01 00:00:00Z  high    pump, far end, health"
+    assert lines[lines.index("a/m2") + 1] == "  1970-01-01 00:00:01Z  low     fan, no data: nothing came for 3600 s"
+
+
+def test_a_mail_server_that_refuses_is_a_failure(mailbox: Any) -> None:
+    mailbox.answer = 550
+    with pytest.raises(DeliveryError, match="does not take mail"):
+        Mail(f"smtp://127.0.0.1:{mailbox.server_address[1]}", "r@here", ("a@b",)).send(_NOTICES, key="k")
+
+
+def test_channels_are_those_of_the_settings() -> None:
+    assert channels_of(load_settings()) == []
+    settings = load_settings(notify_webhook="https://plant.example/x", notify_mail_to=" a@b, c@d ")
+    assert [channel.name for channel in channels_of(settings)] == ["webhook plant.example", "mail a@b, c@d"]
+    for wrong in ({"notify_webhook": "ftp://x"}, {"smtp_url": "mail.example"}):
+        with pytest.raises(ParameterError, match="is no"):
+            load_settings(**wrong)
+
+
+def test_a_point_that_falls_silent_is_noticed_and_its_return_too(engine: sa.Engine) -> None:
+    channel = _Recorder()
+    with writing(engine) as connection:
+        connection.execute(points.update().where(points.c.id == "a/m00/p0").values(seen_ns=100 * _S))
+
+    def at(now_s: int) -> dict[tuple[str, str], str]:
+        tend(engine, [channel], now_ns=now_s * _S, stale_ns=60 * _S, quiet_ns=_QUIET)
+        with reading(engine) as connection:
+            return {(one.point_id, one.tag): one.alarm.state for one in tags(connection)}
+
+    assert at(160) == {}
+    assert at(161) == {("a/m00/p0", NO_DATA): "unacknowledged"}
+    assert [(notice.tag, notice.priority, notice.why) for notice in channel.sent] == [
+        (NO_DATA, "medium", "nothing came for 61 s")
+    ]
+    with writing(engine) as connection:
+        connection.execute(points.update().where(points.c.id == "a/m00/p0").values(seen_ns=170 * _S))
+    assert at(171) == {("a/m00/p0", NO_DATA): "returned"}
+
+
+def test_a_shelf_ends_in_time_and_what_lasts_is_told_again(engine: sa.Engine) -> None:
+    channel = _Recorder()
+    _tell(engine, channel, 0)
+    _set(engine, "a/m00/p0", active=True, at_s=1)
+    _tell(engine, channel, 2)
+    with writing(engine) as connection:
+        take(connection, "a/m00/p0", HEALTH, "shelve", now_ns=3 * _S, who="anna", why="works", until_ns=3600 * _S)
+    tend(engine, [channel], now_ns=3599 * _S, stale_ns=0, quiet_ns=_QUIET)
+    assert len(channel.sent) == 1
+    tend(engine, [channel], now_ns=3600 * _S, stale_ns=0, quiet_ns=_QUIET)
+    assert [notice.why for notice in channel.sent] == ["", "its time is over"]

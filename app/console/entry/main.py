@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from sqlalchemy import Engine
 
+from app.console.alarms import alarms_page
 from app.console.data_quality import data_quality_page
 from app.console.fleet import fleet_page
 from app.console.machine import machine_page
@@ -24,10 +25,13 @@ def _page() -> None:
     with st.sidebar:
         st.markdown("## Raceway")
         st.markdown("[Fleet](/)")
+        st.markdown("[Alarms](/?page=alarms)")
         st.markdown("[Data quality](/?page=data-quality)")
     point = st.query_params.get("point")
     if point:
         machine_page(engine, settings, point)
+    elif st.query_params.get("page") == "alarms":
+        alarms_page(engine)
     elif st.query_params.get("page") == "data-quality":
         data_quality_page(engine)
     else:

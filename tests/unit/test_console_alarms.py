@@ -1,0 +1,148 @@
+"""The console's work list: what waits is shown, worked on with a name and a reason, and gone from the list after."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app.alarms.flood import SPAN_NS, alarm_rate
+from app.alarms.register import HEALTH, NO_DATA, follow, journal, tags
+from app.console import alarms
+from app.console.launch import ENTRY
+from app.settings import Settings
+from app.store import PointRow, open_store, reading, save_point, writing
+
+_POINT = "a/pump/drive-end"
+
+
+@pytest.fixture
+def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    st.cache_resource.clear()
+    engine = open_store(settings.database, migrate=True)
+    with writing(engine) as connection:
+        save_point(connection, PointRow(_POINT, "Pump"), new=True)
+        save_point(connection, PointRow("a/fan/far-end", "Fan"), new=True)
+    return engine
+
+
+def _raise(engine: sa.Engine, point: str = _POINT, tag: str = HEALTH, *, at_ns: int | None = None) -> None:
+    with writing(engine) as connection:
+        follow(connection, point, tag, active=True, now_ns=at_ns or time.time_ns())
+
+
+def _page() -> AppTest:
+    page = AppTest.from_file(str(ENTRY), default_timeout=60)
+    page.query_params["page"] = "alarms"
+    page.run()
+    assert not page.exception
+    return page
+
+
+def _marked(monkeypatch: pytest.MonkeyPatch, *rows: int) -> None:
+    """What a browser's clicks in the first column say; the test's page has no browser."""
+    table = alarms._table
+
+    def marking(listed: Any, names: Any, **given: Any) -> Any:
+        table(listed, names, **given)
+        return [listed[i] for i in rows if i < len(listed)]
+
+    monkeypatch.setattr(alarms, "_table", marking)
+
+
+def _states(engine: sa.Engine) -> dict[str, str]:
+    with reading(engine) as connection:
+        return {f"{one.point_id} {one.tag}": one.alarm.state for one in tags(connection)}
+
+
+def _button(page: AppTest, label: str) -> Any:
+    return next(button for button in page.button if button.label == label)
+
+
+def test_nothing_waits_in_a_quiet_plant(engine: sa.Engine) -> None:
+    assert engine is not None
+    page = _page()
+    assert page.success[0].value == "Nothing waits."
+    assert [metric.value for metric in page.metric] == ["0", "0", "0", "0"]
+
+
+def test_an_alarm_is_acknowledged_by_somebody(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    _raise(engine)
+    _marked(monkeypatch, 0)
+    page = _page()
+    row = page.dataframe[0].value.iloc[0]
+    assert (row["Priority"], row["State"], row["Condition"]) == ("high", "▲ new", "present")
+    # Nobody without a name works on alarms.
+    assert _button(page, "Acknowledge").disabled
+    page.text_input(key="who").set_value("Anna").run()
+    assert _button(page, "Shelve").disabled
+    _button(page, "Acknowledge").click().run()
+    assert not page.exception
+    assert _states(engine) == {f"{_POINT} {HEALTH}": "acknowledged"}
+    with reading(engine) as connection:
+        assert journal(connection, most=1)[0].entry.who == "Anna"
+    assert page.dataframe[0].value.iloc[0]["State"] == "● acknowledged"
+
+
+def test_an_alarm_is_shelved_for_a_reason_and_found_on_its_shelf(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _raise(engine)
+    _raise(engine, tag=NO_DATA)
+    _marked(monkeypatch, 0, 1)
+    page = _page()
+    page.text_input(key="who").set_value("Anna")
+    page.text_input(key="why").set_value("works going on").run()
+    _button(page, "Shelve").click().run()
+    assert not page.exception
+    assert set(_states(engine).values()) == {"shelved"}
+    assert page.success[0].value == "Nothing waits."
+    page.button_group[0].set_value("Shelved").run()
+    assert list(page.dataframe[0].value["State"]) == ["shelved", "shelved"]
+    assert all(page.dataframe[0].value["Until"])
+    _button(page, "Bring back").click().run()
+    assert set(_states(engine).values()) == {"unacknowledged"}
+
+
+def test_what_has_moved_on_meanwhile_is_said_and_the_rest_is_done(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _raise(engine, at_ns=1)
+    _raise(engine, "a/fan/far-end", at_ns=2)
+    _marked(monkeypatch, 0, 1)
+    page = _page()
+    page.text_input(key="who").set_value("Anna").run()
+    _button(page, "Acknowledge").click().run()
+    page.text_input(key="who").set_value("Otto").run()
+    _button(page, "Acknowledge").click().run()
+    assert "only new and returned ones are" in page.warning[0].value
+    with reading(engine) as connection:
+        assert {row.entry.who for row in journal(connection)} == {"raceway", "Anna"}
+
+
+def test_a_flood_is_said_with_its_machine(engine: sa.Engine) -> None:
+    now_ns = time.time_ns()
+    for i in range(11):
+        _raise(engine, tag=f"alarm {i}", at_ns=now_ns)
+    _raise(engine, "a/fan/far-end", at_ns=now_ns)
+    page = _page()
+    assert page.error[0].value == "Flood: 12 new alarms in ten minutes. Most of the day's are of a/pump (11)."
+    assert page.metric[3].value == "12"
+
+
+def test_new_alarms_are_counted_by_tens_of_minutes_that_end_now(engine: sa.Engine) -> None:
+    now_ns = 100 * SPAN_NS
+    for i, at_ns in enumerate((now_ns, now_ns - SPAN_NS + 1, now_ns - SPAN_NS, now_ns - 3 * SPAN_NS + 1, now_ns + 1)):
+        _raise(engine, tag=f"alarm {i}", at_ns=at_ns)
+    _raise(engine, tag="old", at_ns=now_ns - 3 * SPAN_NS)
+    with reading(engine) as connection:
+        rate = alarm_rate(connection, now_ns=now_ns, spans=3)
+    assert rate.per_span == (1, 1, 2)
+    assert rate.by_machine == (("a/pump", 4),)
+    assert (rate.now, rate.flood) == (2, False)

@@ -29,6 +29,8 @@ _COMMANDS = {
     "features": ("inspect", "List the features, or compute those of a recording."),
     "data": ("data", "List the public data sets; import what their publishers distribute."),
     "edge": ("edge", "Prune, quantise, check, export, compile and run networks for Cortex-M4 nodes."),
+    "backup": ("backups", "Write database and bundles into one file."),
+    "restore": ("backups", "Put a backup into an empty data folder."),
     "settings": ("inspect", "List the settings with their values."),
     "doctor": ("inspect", "Say what is installed, reachable and missing."),
 }

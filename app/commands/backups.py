@@ -1,0 +1,39 @@
+"""Subcommands that put a whole Raceway into one file, and back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from app.commands.context import progress_bar, settings_of
+
+__all__ = ["backup", "restore"]
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_context
+def backup(ctx: click.Context, /, target: Path) -> None:
+    """Write database and bundles into TARGET (.tar.zst) while the services go on."""
+    from app.backup import back_up
+
+    settings = settings_of(ctx)
+    with progress_bar("Backing up", 100) as show:
+        contents = back_up(settings, target, progress=lambda done, of: show(100 * done // of))
+    click.echo(f"{len(contents.files)} files in {target}, {target.stat().st_size:,} bytes")
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_context
+def restore(ctx: click.Context, /, source: Path) -> None:
+    """Put the backup SOURCE into a data folder that holds no database yet."""
+    from app.backup import restore as put_back
+
+    settings = settings_of(ctx)
+    with progress_bar("Restoring", 100) as show:
+        contents = put_back(settings, source, progress=lambda done, of: show(100 * done // of))
+    made = datetime.fromtimestamp(contents.made_ns / 1e9, tz=UTC)
+    click.echo(f"{len(contents.files)} files of {made:%Y-%m-%d %H:%M:%SZ} are in {settings.data_dir}")

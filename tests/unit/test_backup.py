@@ -1,0 +1,179 @@
+"""A backup made while rows are written is one state; it comes back whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import tarfile
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import zstandard
+from click.testing import CliRunner
+
+from app.backup import BackupError, back_up, restore
+from app.cli import _raceway
+from app.settings import Settings, load_settings
+from app.store import PointRow, count, open_store, point_rows, reading, save_point, writing
+
+
+def _silent(done: int, of: int) -> None:
+    assert 0 < done <= of
+
+
+@pytest.fixture
+def engine(settings: Settings) -> sa.Engine:
+    engine = open_store(settings.database, migrate=True)
+    with writing(engine) as connection:
+        save_point(connection, PointRow("a/b/c", "pump"), new=True)
+    bundle = settings.bundles / "baseline-1"
+    bundle.mkdir(parents=True)
+    (bundle / "model.tflite").write_bytes(bytes(range(256)) * 40)
+    (settings.bundles / ".draft").mkdir()
+    (settings.bundles / ".draft" / "half").write_bytes(b"half")
+    return engine
+
+
+@pytest.fixture
+def kept(settings: Settings, engine: sa.Engine, tmp_path: Path) -> Path:
+    del engine
+    target = tmp_path / "kept.tar.zst"
+    back_up(settings, target, progress=_silent)
+    return target
+
+
+def _elsewhere(tmp_path: Path) -> Settings:
+    return load_settings(data_dir=tmp_path / "elsewhere")
+
+
+def test_what_was_backed_up_comes_back(settings: Settings, kept: Path, tmp_path: Path) -> None:
+    there = _elsewhere(tmp_path)
+    contents = restore(there, kept, progress=_silent)
+    assert sorted(path.name for path in there.data_dir.iterdir()) == ["bundles", "raceway.db"]
+    assert set(contents.files) == {"raceway.db", "bundles/baseline-1/model.tflite"}
+    with reading(open_store(there.database)) as connection:
+        assert [row.id for row in point_rows(connection)] == ["a/b/c"]
+    same = "baseline-1/model.tflite"
+    assert (there.bundles / same).read_bytes() == (settings.bundles / same).read_bytes()
+
+
+def test_a_backup_beside_writers_is_one_state(settings: Settings, engine: sa.Engine, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def write() -> None:
+        # Both counters in one transaction: a copy in between would see them apart.
+        while not stop.is_set():
+            with writing(engine) as connection:
+                count(connection, {("a/b/c", "one"): 1})
+                count(connection, {("a/b/c", "other"): 1})
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for i in range(3):
+            back_up(settings, tmp_path / f"{i}.tar.zst", progress=_silent)
+    finally:
+        stop.set()
+        writer.join()
+    for i in range(3):
+        there = load_settings(data_dir=tmp_path / f"there{i}")
+        restore(there, tmp_path / f"{i}.tar.zst", progress=_silent)
+        with sqlite3.connect(there.data_dir / "raceway.db") as database:
+            rows = dict(database.execute("SELECT name, value FROM counters").fetchall())
+        assert rows.get("one") == rows.get("other")
+
+
+def _members(kept: Path) -> list[tuple[str, bytes]]:
+    with (
+        zstandard.ZstdDecompressor().stream_reader(kept.open("rb")) as stream,
+        tarfile.open(fileobj=stream, mode="r|") as archive,
+    ):
+        return [(entry.name, archive.extractfile(entry).read()) for entry in archive]  # type: ignore[union-attr]
+
+
+def _packed(path: Path, members: list[tuple[str, bytes]]) -> Path:
+    with (
+        path.open("wb") as raw,
+        zstandard.ZstdCompressor().stream_writer(raw) as stream,
+        tarfile.open(fileobj=stream, mode="w|") as archive,
+    ):
+        for name, content in members:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def _tampered(how: str, kept: Path, path: Path) -> Path:
+    members = _members(kept)
+    manifest: dict[str, Any] = json.loads(members[0][1])
+    if how == "truncated":
+        path.write_bytes(kept.read_bytes()[: kept.stat().st_size // 2])
+        return path
+    if how == "a changed byte":
+        members[-1] = (members[-1][0], members[-1][1][:-1] + b"x")
+    if how == "a file more":
+        members.append(("bundles/more", b"x"))
+    if how == "a file less":
+        del members[-1]
+    if how == "a way out":
+        manifest["files"]["bundles/../../out"] = manifest["files"].pop(members[-1][0])
+        members[-1] = ("bundles/../../out", members[-1][1])
+    if how == "another format":
+        manifest["format"] = 2
+    if how == "no manifest":
+        del members[0]
+    else:
+        members[0] = (members[0][0], json.dumps(manifest).encode())
+    return _packed(path, members)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("truncated", "no whole backup|ends too early"),
+        ("a changed byte", "was changed or damaged"),
+        ("a file more", "does not name"),
+        ("a file less", "ends too early"),
+        ("a way out", "does not name"),
+        ("another format", "of another format"),
+        ("no manifest", "does not begin with a manifest"),
+    ],
+)
+def test_a_file_that_was_changed_leaves_nothing_behind(how: str, reason: str, kept: Path, tmp_path: Path) -> None:
+    there = _elsewhere(tmp_path)
+    with pytest.raises(BackupError, match=reason):
+        restore(there, _tampered(how, kept, tmp_path / "tampered"), progress=_silent)
+    assert list(there.data_dir.iterdir()) == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_there_is_not_overwritten(settings: Settings, kept: Path) -> None:
+    with pytest.raises(BackupError, match="holds a database or bundles already"):
+        restore(settings, kept, progress=_silent)
+    with pytest.raises(BackupError, match="exists; give another name"):
+        back_up(settings, kept, progress=_silent)
+
+
+def test_other_databases_have_their_own_tools(tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="such as pg_dump"):
+        back_up(load_settings(database_url="postgresql://plant/raceway"), tmp_path / "x", progress=_silent)
+    with pytest.raises(BackupError, match="no database at"):
+        back_up(_elsewhere(tmp_path), tmp_path / "x", progress=_silent)
+
+
+def test_the_commands(settings: Settings, engine: sa.Engine, tmp_path: Path) -> None:
+    del engine
+    target = tmp_path / "by-command.tar.zst"
+    made = CliRunner().invoke(_raceway, ["--data-dir", str(settings.data_dir), "backup", str(target)])
+    assert made.exit_code == 0, made.output
+    assert "2 files in" in made.output
+    done = CliRunner().invoke(_raceway, ["--data-dir", str(tmp_path / "new"), "restore", str(target)])
+    assert done.exit_code == 0, done.output
+    assert "2 files of 20" in done.output
+    again = CliRunner().invoke(_raceway, ["--data-dir", str(tmp_path / "new"), "restore", str(target)])
+    assert again.exit_code == 2

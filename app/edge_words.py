@@ -51,8 +51,8 @@ PICKED = (
     "flatters them; the curves below have every row."
 )
 OTHERS = (
-    "Of {model}, {variants} meet all three on the test part, but lose more than they may on the validation part, by "
-    "which the row above was chosen."
+    "Of {model}, {variants} meet all three on the test part; the row above was chosen by the validation part, which "
+    "knows nothing of that."
 )
 SEEDS = """The row that stands for a network is the cheapest that keeps the metric on the validation part, from the
 first seed and in the mean over all. Each seed trains a dense network of its own and prunes that. Cheaper rows that

@@ -15,6 +15,7 @@ from app.edge_rows import (
     change,
     dense_aims,
     dense_row,
+    integral_aim,
     is_error,
     key_of,
     metric_text,
@@ -232,7 +233,20 @@ def _integral(results: Mapping[str, Any]) -> list[str]:
         "cycles",
     ]
     lines = [_integral_line(row, rows_of(results["rows"], key_of(row))) for row in results["integral"]]
-    return [INTEGRAL, _table(titles, lines, texts=1)]
+    aims = [integral_aim(row) for row in results["integral"] if row["metric"] is not None]
+    return [INTEGRAL, _table(titles, lines, texts=1), _aims(aims), _integral_seeds(results["integral"])]
+
+
+def _integral_seeds(rows: Sequence[Row]) -> str:
+    """What both prunings save and lose from each seed."""
+    lines = [
+        [key_of(row), str(seed), f"{one['computation_saved']:.1%}", _named(one), _in_floats(one), _worse(one)]
+        for row in rows
+        if row.get("repeats")
+        for seed, one in enumerate([row, *({**row, **again} for again in row["repeats"])], start=1)
+    ]
+    titles = ["model", "seed", "computation saved", "metric", "dense", "worse by"]
+    return _table(titles, lines, texts=1) if lines else ""
 
 
 def _integral_line(row: Row, own: Sequence[Row]) -> list[str]:

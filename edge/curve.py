@@ -229,16 +229,30 @@ class Repeats:
     def __init__(self, task: Task, recipe: Recipe) -> None:
         self._task, self._recipe = task, recipe
         self._dense: dict[int, tuple[Any, Reached]] = {}
+        self._pruned: dict[tuple[Point, int], Any] = {}
 
     def __call__(self, point: Point, seed: int) -> Repeat:
         """Train, prune and judge."""
+        dense = self.dense(seed)
+        reached = judge(quantised(self.pruned(point, seed), self._task), self._task)
+        return Repeat(seed, reached.test, dense.test, reached.validation, dense.validation)
+
+    def dense(self, seed: int) -> Reached:
+        """What the dense network of a seed reaches in float."""
+        return self._trained(seed)[1]
+
+    def pruned(self, point: Point, seed: int) -> Any:
+        """The pruned Keras model."""
+        if (point, seed) not in self._pruned:
+            model = _pruned(self._task, self._trained(seed)[0], point, self._recipe, seed, _untold)
+            self._pruned[point, seed] = model
+        return self._pruned[point, seed]
+
+    def _trained(self, seed: int) -> tuple[Any, Reached]:
         if seed not in self._dense:
             model = train(self._task, seed=seed, progress=_untold)
             self._dense[seed] = model, dense_of(self._task, model)
-        model, dense = self._dense[seed]
-        pruned = _pruned(self._task, model, point, self._recipe, seed, _untold)
-        reached = judge(quantised(pruned, self._task), self._task)
-        return Repeat(seed, reached.test, dense.test, reached.validation, dense.validation)
+        return self._dense[seed]
 
 
 def _untold(*told: object) -> None:
@@ -261,15 +275,20 @@ def _worst(dense: float, *, larger_is_better: bool) -> float:
     return dense - LOST_POINTS if larger_is_better else dense * (1.0 + LOST_SHARE)
 
 
-def prune_both(task: Task, picked: Measured, *, seed: int, progress: Progress) -> dict[str, Any]:
+def prune_both(
+    task: Task, picked: Measured, *, repeats: Repeats, seeds: Sequence[int], progress: Progress
+) -> dict[str, Any]:
     """Prune the activations of a network whose weights are pruned, and count what is left to multiply.
 
     Parameters
     ----------
     task : Task
     picked : Measured
-        The network, with its cycles.
-    seed : int
+        The network of the first seed, with its cycles.
+    repeats : Repeats
+        Gives the networks of the other seeds.
+    seeds : sequence of int
+        The first one and the others.
     progress : callable
 
     Returns
@@ -278,33 +297,43 @@ def prune_both(task: Task, picked: Measured, *, seed: int, progress: Progress) -
         Shares of all multiplications saved by weights alone, by weights and the zeros that ReLU leaves anyway, and by
         weights and pruned activations; share of activations that are left; share of multiplications left to a kernel
         that asks once for each group of four activations; metrics in float on the test part, of both prunings and of
-        weights alone; and the cycles on the node, which the zeros among activations do not lower.
+        weights alone; and the cycles on the node, which the zeros among activations do not lower. Of the other seeds
+        what is saved and the metrics, under ``repeats``.
+    """
+    first = Reached(picked.row.validation_dense_float, picked.row.metric_dense_float)
+    figures = _both(task, picked.model, picked.point, first, seeds[0], progress)
+    kept = ("computation_saved_before", "computation_saved", "metric", "metric_weights_only", "metric_dense_float")
+    others = []
+    for seed in seeds[1:]:
+        model = repeats.pruned(picked.point, seed)
+        again = _both(task, model, picked.point, repeats.dense(seed), seed, progress)
+        others.append({"seed": seed} | {name: again[name] for name in kept})
+    named = {"model": task.name, "variant": picked.row.variant, "cycles": picked.row.cycles}
+    return named | figures | {"repeats": others}
 
-    Notes
-    -----
+
+def _both(task: Task, model: Any, point: Point, dense: Reached, seed: int, progress: Progress) -> dict[str, Any]:
+    """Figures of both prunings from one seed.
+
     What may be lost is that of `candidates`, on the validation part, against the better of the dense network and the
     one whose weights are pruned: what pruning the weights has won is not there to be spent.
     """
-    block = block_of(picked.point.shape)
     gauge = gauge_of(task)
-    weights_only, dense = gauge.score(picked.model), picked.row.validation_dense_float
-    better = weights_only if gauge.better(weights_only, dense) else dense
-    worst = _worst(better, larger_is_better=task.larger_is_better)
+    weights_only = dense_of(task, model)
+    better = max if task.larger_is_better else min
     integral = prune_activations(
-        picked.model,
+        model,
         lesson_of(task),
-        worst=worst,
+        worst=_worst(better(weights_only.validation, dense.validation), larger_is_better=task.larger_is_better),
         gauge=gauge,
         recipe=RECIPES[task.name],
         seed=seed,
         progress=progress,
         judged=task.test.inputs,
     )
-    by_group = activity(integral.model, task.test.inputs, block=block)
+    by_group = activity(integral.model, task.test.inputs, block=block_of(point.shape))
     macs = sum(one.macs for one in integral.counted)
     return {
-        "model": task.name,
-        "variant": picked.row.variant,
         "weights_saved": 1.0 - sum(one.by_weight for one in integral.before) / macs,
         "computation_saved_before": computation_saved(integral.before),
         "computation_saved": integral.saved,
@@ -314,11 +343,10 @@ def prune_both(task: Task, picked: Measured, *, seed: int, progress: Progress) -
         "winner_rates": dict(integral.rates),
         "metric_name": task.metric,
         "metric": dense_of(task, integral.model).test,
-        "metric_weights_only": dense_of(task, picked.model).test,
-        "metric_dense_float": picked.row.metric_dense_float,
+        "metric_weights_only": weights_only.test,
+        "metric_dense_float": dense.test,
         "validation": integral.metric,
-        "validation_dense_float": picked.row.validation_dense_float,
-        "cycles": picked.row.cycles,
+        "validation_dense_float": dense.validation,
     }
 
 

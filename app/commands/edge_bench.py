@@ -16,7 +16,7 @@ from features.errors import ArtifactError
 
 if TYPE_CHECKING:
     from edge.bench import Row
-    from edge.curve import Measured, Repeat
+    from edge.curve import Measured, Repeat, Repeats
     from models.node_tasks.task import Task
 
 __all__ = ["bench"]
@@ -100,13 +100,14 @@ def _measure(
             one = measure_point(task, dense, point, recipe=recipe, seed=seed, progress=_silent)
             measured_points.append(one)
             show(i + 1)
+    others = Repeats(task, recipe)
     with progress_bar(f"{name}, seeds   ", 1) as show:
-        picked, repeats = chosen(measured_points, task, repeat=Repeats(task, recipe), seeds=seeds[1:])
+        picked, made = chosen(measured_points, task, repeat=others, seeds=seeds[1:])
         show(1)
     return {
-        "rows": [_as_json(one.row, repeats.get(one.point)) for one in measured_points],
+        "rows": [_as_json(one.row, made.get(one.point)) for one in measured_points],
         "task": {"data": task.data, "metric": task.metric, "recipe": asdict(recipe)},
-        "integral": [_integral(task, picked, seed=seed)] if integral and picked else [],
+        "integral": [_integral(task, picked, others, seeds=seeds)] if integral and picked else [],
     }
 
 
@@ -145,11 +146,11 @@ def _deployed_row(task: Task, model: Any, *, seed: int) -> dict[str, Any]:
     return row.as_json() | {"data": task.data}
 
 
-def _integral(task: Task, picked: Measured, *, seed: int) -> dict[str, Any]:
+def _integral(task: Task, picked: Measured, repeats: Repeats, *, seeds: Sequence[int]) -> dict[str, Any]:
     from edge.curve import prune_both
 
     with progress_bar(f"{task.name}, activations", 1) as show:
-        figures = prune_both(task, picked, seed=seed, progress=_silent)
+        figures = prune_both(task, picked, repeats=repeats, seeds=seeds, progress=_silent)
         show(1)
     return figures
 

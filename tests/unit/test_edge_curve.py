@@ -77,7 +77,12 @@ def test_a_point_is_what_it_asks_for(measured: list[Measured], task: Task, dense
 
 def test_both_prunings_count(measured: list[Measured], task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(curve.RECIPES, "toy", _QUICK)
-    figures = prune_both(task, measured[1], seed=5, progress=_silent)
+    repeats = Repeats(replace(task, epochs=30), _QUICK)
+    figures = prune_both(task, measured[1], repeats=repeats, seeds=[5, 6], progress=_silent)
+    (again,) = figures["repeats"]
+    assert again["seed"] == 6
+    assert again["metric_dense_float"] == repeats.dense(6).test
+    assert again["computation_saved"] >= 0.5
     assert figures["weights_saved"] == 0.5
     assert figures["computation_saved"] >= figures["computation_saved_before"] >= figures["weights_saved"]
     assert figures["computation_saved"] <= 1.0 - figures["left_by_group"] + 0.5

@@ -160,7 +160,7 @@ def build_host_program(libraries: Sequence[Library], folder: Path, *, sanitise: 
     main = folder / "main.c"
     main.write_text(_program(libraries))
     executable = folder / "program"
-    _call([*command, str(main), *map(str, objects), "-o", str(executable)], limit_s=_BUILD_LIMIT_S)
+    _call([*command, str(main), *map(str, objects), "-o", str(executable), "-lm"], limit_s=_BUILD_LIMIT_S)
     return HostProgram(executable, tuple(libraries))
 
 

@@ -1,0 +1,87 @@
+/* The bins k with |k - place| <= max(1, share place), and the k-th smallest of values that are not negative.
+ * Where a bin stands on the limit, rounding must not decide: places are pairs of floats, and 1e-9 of a bin is allowed, as in
+ * order_amplitudes_from_spectrum of features/orders.py. Floats that are not negative order as their bits do, so that the
+ * k-th smallest is found bit by bit, in a time that does not depend on them.
+ */
+#include "rw_lines.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#define RW_SLACK 1e-9f
+
+/* A place by its nearest whole number, from 0 to 2^23, and what it lies above that. */
+static struct rw_pair rw_nearest(struct rw_pair place)
+{
+    const float whole = (float)(int32_t)(place.high + 0.5f);
+    return (struct rw_pair){whole, (place.high - whole) + place.low};
+}
+
+size_t rw_first_bin(struct rw_pair place)
+{
+    const struct rw_pair near = rw_nearest(place);
+    return (size_t)near.high + (near.low > RW_SLACK ? 1u : 0u);
+}
+
+size_t rw_last_bin(struct rw_pair place)
+{
+    const struct rw_pair near = rw_nearest(place);
+    return (size_t)near.high - (near.high > 0.0f && near.low < -RW_SLACK ? 1u : 0u);
+}
+
+struct rw_range rw_lines_near(struct rw_pair place, struct rw_pair share, size_t bins)
+{
+    const struct rw_pair end = {(float)(bins - 1), 0.0f};
+    if (!(place.high < (float)bins)) {
+        return (struct rw_range){0, 0, false};
+    }
+    struct rw_pair reach = rw_pair_product(place, share);
+    if (reach.high < 1.0f) {
+        reach = (struct rw_pair){1.0f, 0.0f};
+    }
+    const struct rw_pair low = rw_pair_sum(place, (struct rw_pair){-reach.high, -reach.low});
+    struct rw_range range = {low.high > 0.0f ? rw_first_bin(low) : 0, rw_last_bin(rw_pair_sum(place, reach)), true};
+    range.first = range.first < 1 ? 1 : range.first;
+    range.last = range.last > bins - 1 ? bins - 1 : range.last;
+    const float beyond = (place.high - end.high) + place.low;
+    range.inside = beyond <= RW_SLACK && range.first <= range.last;
+    return range;
+}
+
+float rw_lines_largest(const float *lines, struct rw_range range)
+{
+    float largest = 0.0f;
+    for (size_t k = range.first; range.inside && k <= range.last; ++k) {
+        largest = lines[k] > largest ? lines[k] : largest;
+    }
+    return largest;
+}
+
+static uint32_t rw_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* The largest bits of which not more than k lines lie below: those of the k-th smallest, from 0. */
+static float rw_kth_smallest(const float *lines, size_t n, size_t k)
+{
+    uint32_t bits = 0;
+    for (uint32_t bit = UINT32_C(1) << 30; bit != 0; bit >>= 1) {
+        size_t below = 0;
+        for (size_t i = 0; i < n; ++i) {
+            below += rw_bits(lines[i]) < (bits | bit);
+        }
+        bits |= below <= k ? bit : 0;
+    }
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+float rw_lines_median(const float *lines, size_t n)
+{
+    const float upper = rw_kth_smallest(lines, n, n / 2);
+    return n % 2 ? upper : 0.5f * (rw_kth_smallest(lines, n, n / 2 - 1) + upper);
+}

@@ -9,6 +9,7 @@
 #include "rw_lines.h"
 
 #define RW_HARMONICS 3
+#define RW_FAMILIES 4
 
 /* place is that of the first harmonic, in bins; so many periods does the window hold. */
 static float rw_mean_harmonic(const float *lines, size_t n, struct rw_pair place)
@@ -24,15 +25,18 @@ static float rw_mean_harmonic(const float *lines, size_t n, struct rw_pair place
     return inside > 0.0f ? sum / inside : 0.0f;
 }
 
-void rw_bearing_features(const float *lines, size_t n, struct rw_pair shaft_bins, const struct rw_fault_orders *orders,
+void rw_bearing_features(float *lines, size_t n, struct rw_pair shaft_bins, const struct rw_fault_orders *orders,
                          float *features)
 {
-    const float families[] = {orders->bpfo, orders->bpfi, 2.0f * orders->bsf, orders->ftf};
-    const float median = rw_lines_median(lines + 1, RW_ENVELOPE_LINES(n) - 1);
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; ++i) {
+    const float families[RW_FAMILIES] = {orders->bpfo, orders->bpfi, 2.0f * orders->bsf, orders->ftf};
+    float means[RW_FAMILIES];
+    for (size_t i = 0; i < RW_FAMILIES; ++i) {
         const struct rw_pair place = rw_pair_product(shaft_bins, (struct rw_pair){families[i], 0.0f});
         const int enough = (place.high - RW_LEAST_PERIODS) + place.low >= 0.0f;
-        const float mean = enough && median > 0.0f ? rw_mean_harmonic(lines, n, place) : 0.0f;
-        features[RW_FEATURE_BPFO_CONTRAST + i] = median > 0.0f ? mean / median : 0.0f;
+        means[i] = enough ? rw_mean_harmonic(lines, n, place) : 0.0f;
+    }
+    const float median = rw_lines_median(lines + 1, RW_ENVELOPE_LINES(n) - 1);
+    for (size_t i = 0; i < RW_FAMILIES; ++i) {
+        features[RW_FEATURE_BPFO_CONTRAST + i] = median > 0.0f ? means[i] / median : 0.0f;
     }
 }

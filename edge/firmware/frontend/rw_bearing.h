@@ -11,9 +11,9 @@ struct rw_fault_orders {
     float bpfo, bpfi, bsf, ftf;
 };
 
-/* Writes the features from RW_FEATURE_BPFO_CONTRAST to RW_FEATURE_FTF_CONTRAST; lines are of rw_envelope, shaft_bins is the
- * shaft speed in bins of a window of n samples. */
-void rw_bearing_features(const float *lines, size_t n, struct rw_pair shaft_bins, const struct rw_fault_orders *orders,
+/* Writes the features from RW_FEATURE_BPFO_CONTRAST to RW_FEATURE_FTF_CONTRAST; lines are of rw_envelope and
+ * are reordered; shaft_bins is the shaft speed in bins of a window of n samples. */
+void rw_bearing_features(float *lines, size_t n, struct rw_pair shaft_bins, const struct rw_fault_orders *orders,
                          float *features);
 
 #endif

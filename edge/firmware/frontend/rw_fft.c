@@ -1,5 +1,5 @@
 /* X[k] = sum over t of x[t] exp(-2 pi i k t / n): decimation in time, radix 4 on samples in bit-reversed order, one radix-2
- * step first where log2 n is odd. Roots of unity come from a table, each rounded once: recurrences would lose digits.
+ * step first where log2 n is odd. Roots of unity come from a table, or are the square and the cube of one: recurrences would lose digits.
  * A real transform is the complex one of half the length, of pairs of samples, parted by symmetry.
  * Source: Brigham, The Fast Fourier Transform and its Applications (1988), chapters 8 and 9.
  */
@@ -48,8 +48,7 @@ static inline void rw_join(struct rw_complex *z, size_t q, struct rw_complex a, 
 static void rw_join_all(struct rw_complex *z, size_t n, size_t q, size_t j)
 {
     const size_t step = j * (RW_TURN / 4 / q);
-    const struct rw_complex w1 = rw_root_of_unity(step), w2 = rw_root_of_unity(2 * step);
-    const struct rw_complex w3 = rw_root_of_unity(3 * step);
+    const struct rw_complex w1 = rw_root_of_unity(step), w2 = rw_times(w1, w1), w3 = rw_times(w2, w1);
     for (size_t i = j; i < n; i += 4 * q) {
         const struct rw_complex b = rw_times(z[i + 2 * q], w1), c = rw_times(z[i + q], w2);
         rw_join(z + i, q, z[i], b, c, rw_times(z[i + 3 * q], w3));

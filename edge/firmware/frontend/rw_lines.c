@@ -1,12 +1,10 @@
-/* The bins k with |k - place| <= max(1, share place), and the k-th smallest of values that are not negative.
+/* The bins k with |k - place| <= max(1, share place), and the median of lines.
  * Where a bin stands on the limit, rounding must not decide: places are pairs of floats, and 1e-9 of a bin is allowed, as in
- * order_amplitudes_from_spectrum of features/orders.py. Floats that are not negative order as their bits do, so that the
- * k-th smallest is found bit by bit, in a time that does not depend on them.
+ * order_amplitudes_from_spectrum of features/orders.py. Source of the selection: Hoare, Commun. ACM 4 (1961) 321, FIND.
  */
 #include "rw_lines.h"
 
 #include <stdint.h>
-#include <string.h>
 
 #define RW_SLACK 1e-9f
 
@@ -57,31 +55,37 @@ float rw_lines_largest(const float *lines, struct rw_range range)
     return largest;
 }
 
-static uint32_t rw_bits(float value)
+/* Orders values so far that the k-th smallest stands at k, none larger before it and none smaller behind it. */
+static void rw_select(float *values, ptrdiff_t n, ptrdiff_t k)
 {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-/* The largest bits of which not more than k lines lie below: those of the k-th smallest, from 0. */
-static float rw_kth_smallest(const float *lines, size_t n, size_t k)
-{
-    uint32_t bits = 0;
-    for (uint32_t bit = UINT32_C(1) << 30; bit != 0; bit >>= 1) {
-        size_t below = 0;
-        for (size_t i = 0; i < n; ++i) {
-            below += rw_bits(lines[i]) < (bits | bit);
+    ptrdiff_t first = 0, last = n - 1;
+    while (first < last) {
+        const float pivot = values[k];
+        ptrdiff_t i = first, j = last;
+        while (i <= j) {
+            for (; values[i] < pivot; ++i) {
+            }
+            for (; pivot < values[j]; --j) {
+            }
+            if (i <= j) {
+                const float kept = values[i];
+                values[i++] = values[j];
+                values[j--] = kept;
+            }
         }
-        bits |= below <= k ? bit : 0;
+        /* Now all before i are at most the pivot, and all behind j at least. */
+        first = j < k ? i : first;
+        last = k < i ? j : last;
     }
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
 }
 
-float rw_lines_median(const float *lines, size_t n)
+float rw_lines_median(float *lines, size_t n)
 {
-    const float upper = rw_kth_smallest(lines, n, n / 2);
-    return n % 2 ? upper : 0.5f * (rw_kth_smallest(lines, n, n / 2 - 1) + upper);
+    rw_select(lines, (ptrdiff_t)n, (ptrdiff_t)(n / 2));
+    const float upper = lines[n / 2];
+    float lower = lines[0];
+    for (size_t i = 0; i < n / 2; ++i) {
+        lower = lines[i] > lower ? lines[i] : lower;
+    }
+    return n % 2 ? upper : 0.5f * (lower + upper);
 }

@@ -22,7 +22,7 @@ struct rw_range rw_lines_near(struct rw_pair place, struct rw_pair share, size_t
 /* Largest line of a range; 0 outside. */
 float rw_lines_largest(const float *lines, struct rw_range range);
 
-/* Median of n lines, none negative, n at least 1: mean of the two in the middle of an even number. */
-float rw_lines_median(const float *lines, size_t n);
+/* Median of n lines, n at least 1: mean of the two in the middle of an even number. Reorders the lines. */
+float rw_lines_median(float *lines, size_t n);
 
 #endif

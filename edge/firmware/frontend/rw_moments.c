@@ -13,19 +13,42 @@
 #define RW_BLOCK 32
 #define RW_N_POWERS 5 /* second to sixth */
 
-static int32_t rw_count(const int16_t *window, size_t n, struct rw_moments *out)
+struct rw_counts {
+    int32_t sum, absolute;
+    float roots;
+};
+
+/* Of the samples from first on, before stop; what is counted beside goes to out. */
+static struct rw_counts rw_count(const int16_t *window, size_t first, size_t stop, struct rw_moments *out)
+{
+    struct rw_counts counts = {0, 0, 0.0f};
+    int32_t before = window[first > 0 ? first - 1 : 0], minimum = out->minimum, maximum = out->maximum;
+    for (size_t i = first; i < stop; ++i) {
+        const int32_t x = window[i], size = x < 0 ? -x : x;
+        counts.sum += x;
+        counts.absolute += size;
+        counts.roots += rw_root((float)size);
+        minimum = x < minimum ? x : minimum;
+        maximum = x > maximum ? x : maximum;
+        out->crossings += (uint32_t)(x ^ before) >> 31;
+        before = x;
+    }
+    out->minimum = minimum;
+    out->maximum = maximum;
+    return counts;
+}
+
+/* Returns the sum of the samples. */
+static int32_t rw_count_all(const int16_t *window, size_t n, struct rw_moments *out)
 {
     int32_t sum = 0, absolute = 0;
     struct rw_pair roots = {0.0f, 0.0f};
     *out = (struct rw_moments){.minimum = window[0], .maximum = window[0]};
-    for (size_t i = 0; i < n; ++i) {
-        const int32_t x = window[i], size = x < 0 ? -x : x;
-        sum += x;
-        absolute += size;
-        rw_add(&roots, rw_root((float)size));
-        out->minimum = window[i] < out->minimum ? window[i] : out->minimum;
-        out->maximum = window[i] > out->maximum ? window[i] : out->maximum;
-        out->crossings += i > 0 && (window[i] ^ window[i - 1]) < 0;
+    for (size_t first = 0; first < n; first += RW_BLOCK) {
+        const struct rw_counts counts = rw_count(window, first, first + RW_BLOCK, out);
+        sum += counts.sum;
+        absolute += counts.absolute;
+        rw_add(&roots, counts.roots);
     }
     const float root = rw_value(roots) / (float)n;
     out->mean = (float)sum / (float)n;
@@ -46,7 +69,7 @@ static void rw_sum_powers(const float *deviation, size_t n, struct rw_pair *sums
 {
     for (size_t first = 0; first < n; first += RW_BLOCK) {
         float second = 0.0f, third = 0.0f, fourth = 0.0f, fifth = 0.0f, sixth = 0.0f;
-        for (size_t i = first; i < n && i < first + RW_BLOCK; ++i) {
+        for (size_t i = first; i < first + RW_BLOCK; ++i) {
             const float d = deviation[i], d2 = d * d, d3 = d2 * d;
             second += d2;
             third += d3;
@@ -65,7 +88,7 @@ static void rw_sum_powers(const float *deviation, size_t n, struct rw_pair *sums
 void rw_moments(const int16_t *window, size_t n, float *deviation, struct rw_moments *out)
 {
     static const float gaussian[] = {0.0f, 3.0f, 0.0f, 15.0f};
-    const int32_t sum = rw_count(window, n, out), whole = sum / (int32_t)n;
+    const int32_t sum = rw_count_all(window, n, out), whole = sum / (int32_t)n;
     struct rw_pair sums[RW_N_POWERS] = {{0.0f, 0.0f}};
 
     rw_deviate(window, n, (int32_t)whole, (float)(sum - whole * (int32_t)n) / (float)n, deviation);

@@ -13,7 +13,7 @@
 #include "rw_tables.h"
 
 #define RW_LEVELS 4
-#define RW_BLOCK 64
+#define RW_BLOCK 32
 
 _Static_assert(RW_N_PACKETS == 1 << RW_LEVELS, "packets of another level");
 
@@ -28,20 +28,11 @@ static inline float rw_half_response(float kept, float stopped)
     return squared * squared * (p[0] + stopped * (p[1] + stopped * (p[2] + stopped * p[3])));
 }
 
-/* sin^2(w / 2) and cos^2(w / 2) of bin k: the smaller one from the sine, without a difference. */
-static inline void rw_half_angle(size_t n, size_t k, float *s, float *c)
-{
-    const struct rw_complex root = rw_root_of_unity(k * (RW_TURN / n));
-    const float wide = 1.0f + (root.re < 0.0f ? -root.re : root.re);
-    const float larger = 0.5f * wide, smaller = 0.5f * root.im * root.im / wide;
-    *s = root.re < 0.0f ? larger : smaller;
-    *c = root.re < 0.0f ? smaller : larger;
-}
-
+/* Of bin k <= n/4 at all levels: sin^2(w / 2) comes from the sine, without a difference. */
 static inline void rw_respond(size_t n, size_t k, struct rw_responses *levels)
 {
-    float s, c;
-    rw_half_angle(n, k, &s, &c);
+    const struct rw_complex root = rw_root_of_unity(k * (RW_TURN / n));
+    float c = 0.5f * (1.0f + root.re), s = 0.25f * root.im * root.im / c;
     for (size_t j = 0; j < RW_LEVELS; ++j) {
         levels[j].low = rw_half_response(c, s);
         levels[j].high = rw_half_response(s, c);
@@ -60,13 +51,16 @@ static inline void rw_add_four(float *energies, float power, const float *below)
     energies[3] += power * below[3];
 }
 
-/* Energies of bins first to last, in the order of the tree. */
+/* Energies of bins first to last, at most n/4, in the order of the tree, and of their mirror images at n/2 - k: there the
+ * first level's filters change places, and the others answer the same. */
 static void rw_sum_block(const struct rw_complex *z, size_t n, size_t first, size_t last, float *energies)
 {
     for (size_t k = first; k <= last; ++k) {
         struct rw_responses r[RW_LEVELS];
         rw_respond(n, k, r);
-        const float power = rw_bin_power(z, n, k), low = power * r[0].low, high = power * r[0].high;
+        const float power = k > 0 ? rw_bin_power(z, n, k) : 0.0f;
+        const float mirrored = k < n / 4 ? rw_bin_power(z, n, n / 2 - k) : 0.0f;
+        const float low = power * r[0].low + mirrored * r[0].high, high = power * r[0].high + mirrored * r[0].low;
         const float below[4] = {r[2].low * r[3].low, r[2].low * r[3].high, r[2].high * r[3].low,
                                 r[2].high * r[3].high};
         rw_add_four(energies, low * r[1].low, below);
@@ -80,10 +74,10 @@ void rw_packets_features(const struct rw_complex *z, size_t n, float *features)
 {
     struct rw_pair energies[RW_N_PACKETS] = {{0.0f, 0.0f}}, total = {0.0f, 0.0f};
 
-    for (size_t first = 1; first <= n / 2; first += RW_BLOCK) {
+    for (size_t first = 0; first <= n / 4; first += RW_BLOCK) {
         float block[RW_N_PACKETS] = {0.0f};
         const size_t last = first + RW_BLOCK - 1;
-        rw_sum_block(z, n, first, last < n / 2 ? last : n / 2, block);
+        rw_sum_block(z, n, first, last < n / 4 ? last : n / 4, block);
         for (size_t i = 0; i < RW_N_PACKETS; ++i) {
             rw_add(&energies[i], block[i]);
             rw_add(&total, block[i]);

@@ -7,6 +7,8 @@
 #include "rw_feature_contract.h"
 #include "rw_pair.h"
 
+#define RW_BLOCK 32
+
 struct rw_spectrum {
     float octaves[RW_N_OCTAVES]; /* in rw_bin_power's unit, as the other powers */
     float total;
@@ -24,35 +26,53 @@ static size_t rw_octave_edge(size_t n, size_t i)
     return i < RW_N_OCTAVES ? (n / 2) >> (RW_N_OCTAVES - i) : n / 2 + 1;
 }
 
+/* Adds the bins from first on, before stop: their power, and that times their number. */
+static void rw_sum_bins(const struct rw_complex *z, size_t n, size_t first, size_t stop, struct rw_spectrum *out,
+                        struct rw_pair *octave, struct rw_pair *moment)
+{
+    float sum = 0.0f, weighted = 0.0f, largest = out->largest;
+    for (size_t k = first; k < stop; ++k) {
+        const float power = rw_bin_power(z, n, k);
+        sum += power;
+        weighted += (float)k * power;
+        if (power > largest) {
+            largest = power;
+            out->place = k;
+        }
+    }
+    out->largest = largest;
+    rw_add(octave, sum);
+    rw_add(moment, weighted);
+}
+
 static void rw_sum_octaves(const struct rw_complex *z, size_t n, struct rw_spectrum *out)
 {
-    struct rw_pair total = {0.0f, 0.0f}, first = {0.0f, 0.0f};
+    struct rw_pair total = {0.0f, 0.0f}, moment = {0.0f, 0.0f};
     *out = (struct rw_spectrum){.place = 0};
     for (size_t i = 0; i < RW_N_OCTAVES; ++i) {
         struct rw_pair octave = {0.0f, 0.0f};
-        for (size_t k = rw_octave_edge(n, i); k < rw_octave_edge(n, i + 1); ++k) {
-            const float power = rw_bin_power(z, n, k);
-            rw_add(&octave, power);
-            rw_add(&first, (float)k * power);
-            if (power > out->largest) {
-                out->largest = power;
-                out->place = k;
-            }
+        const size_t end = rw_octave_edge(n, i + 1);
+        for (size_t first = rw_octave_edge(n, i); first < end; first += RW_BLOCK) {
+            rw_sum_bins(z, n, first, end - first < RW_BLOCK ? end : first + RW_BLOCK, out, &octave, &moment);
         }
         out->octaves[i] = rw_value(octave);
         rw_add(&total, out->octaves[i]);
     }
     out->total = rw_value(total);
-    out->first = out->total > 0.0f ? rw_value(first) / out->total : 0.0f;
+    out->first = out->total > 0.0f ? rw_value(moment) / out->total : 0.0f;
 }
 
 /* Variance of the bin number under the power. */
 static float rw_spread(const struct rw_complex *z, size_t n, const struct rw_spectrum *s)
 {
     struct rw_pair sum = {0.0f, 0.0f};
-    for (size_t k = 1; k <= n / 2; ++k) {
-        const float from_first = (float)k - s->first;
-        rw_add(&sum, from_first * from_first * rw_bin_power(z, n, k));
+    for (size_t first = 1; first <= n / 2; first += RW_BLOCK) {
+        float block = 0.0f;
+        for (size_t k = first; k < first + RW_BLOCK; ++k) { /* n/2 is a multiple of the block */
+            const float from_first = (float)k - s->first;
+            block += from_first * from_first * rw_bin_power(z, n, k);
+        }
+        rw_add(&sum, block);
     }
     return s->total > 0.0f ? rw_value(sum) / s->total : 0.0f;
 }

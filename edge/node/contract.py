@@ -28,7 +28,13 @@ _MADE_BY = "Written by `python -m edge.node.contract`; not to be edited."
 _VELOCITY_LOW_HZ = 10.0
 _NEEDS = {(): "RW_NEEDS_NOTHING", ("speed",): "RW_NEEDS_SPEED", ("speed", "bearing"): "RW_NEEDS_BEARING"}
 # What the C code is written for, beside what it takes from the header.
-_WRITTEN_FOR = {"octave_bands": 7, "wavelet": "db4", "wavelet_level": 4, "envelope_lines_to_share_of_nyquist": 0.25}
+_WRITTEN_FOR = {
+    "octave_bands": 7,
+    "wavelet": "db4",
+    "wavelet_level": 4,
+    "envelope_from_share_of_nyquist": 0.1,  # a band that the envelope's 15/16 of places hold
+    "envelope_lines_to_share_of_nyquist": 0.25,
+}
 _PART = 15  # the envelope has 15/16 as many samples as its window: see rw_envelope.h
 
 

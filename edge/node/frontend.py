@@ -22,7 +22,15 @@ from features.contract import NODE
 from features.errors import ParameterError, ToolchainError
 from features.window import UNITS
 
-__all__ = ["HostFrontend", "Setup", "build_host_frontend", "frontend_cases", "frontend_library", "read_features"]
+__all__ = [
+    "HostFrontend",
+    "Setup",
+    "build_host_frontend",
+    "frontend_cases",
+    "frontend_library",
+    "load_frontend",
+    "read_features",
+]
 
 _FLAGS = ("-std=c11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Werror")
 _BUILD_LIMIT_S = 120
@@ -121,7 +129,7 @@ class HostFrontend:
 
 
 def build_host_frontend(folder: Path) -> HostFrontend:
-    """Compile the front end for this machine and load it.
+    """Compile the front end for this machine.
 
     Parameters
     ----------
@@ -131,6 +139,27 @@ def build_host_frontend(folder: Path) -> HostFrontend:
     Returns
     -------
     HostFrontend
+
+    Raises
+    ------
+    ToolchainError
+        As `load_frontend`.
+    """
+    return HostFrontend(load_frontend(folder))
+
+
+def load_frontend(folder: Path) -> ctypes.CDLL:
+    """Compile the front end into a shared library and load it: all of its functions.
+
+    Parameters
+    ----------
+    folder : Path
+        Takes the library.
+
+    Returns
+    -------
+    CDLL
+        Functions without declared arguments.
 
     Raises
     ------
@@ -146,7 +175,7 @@ def build_host_frontend(folder: Path) -> HostFrontend:
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_BUILD_LIMIT_S)
     if done.returncode:
         raise ToolchainError(f"the front end does not compile: {done.stderr.strip()[-2000:]}", tool=compiler)
-    return HostFrontend(ctypes.CDLL(str(library)))
+    return ctypes.CDLL(str(library))
 
 
 def frontend_library(folder: Path, *, n: int) -> Library:

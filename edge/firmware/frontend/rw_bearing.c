@@ -1,6 +1,6 @@
-/* Mean over the harmonics 1 to 3 that the lines reach of the largest line near each, over the median line; 0 where the window
- * holds fewer than three periods. A ball's defect strikes both races: its line is twice the spin.
- * Source: Signals.fault_contrasts of features/signals.py.
+/* Mean over the harmonics 1 to 3 that the lines reach of the largest line near each, over the median line; 0 where the
+ * window holds fewer than three periods. A ball's defect strikes both races: its line is twice the spin. Source:
+ * Signals.fault_contrasts of features/signals.py.
  */
 #include "rw_bearing.h"
 

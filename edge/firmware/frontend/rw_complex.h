@@ -1,4 +1,5 @@
-/* Complex numbers of two floats, and what <math.h> would be asked for beside: a Cortex-M4F has it as one instruction. */
+/* Complex numbers of two floats, and what <math.h> would be asked for beside: a Cortex-M4F has it as one
+ * instruction. */
 #ifndef RW_COMPLEX_H
 #define RW_COMPLEX_H
 

@@ -1,11 +1,12 @@
-/* e[t] = |sum over k of B[k] exp(2 pi i k t / L)|^2 / sum |B|^2, L = 15 m, m = n/16: B are the bins of the band, and the sum
- * of their squared moduli makes the mean of e 1. Lines: 2 / L |sum over t of (e[t] - 1) exp(-2 pi i k t / L)|, 1 <= k <= 2 m.
+/* e[t] = |sum over k of B[k] exp(2 pi i k t / L)|^2 / sum |B|^2, L = 15 m, m = n/16: B are the bins of the band, and
+ * the sum of their squared moduli makes the mean of e 1. Lines: 2 / L |sum over t of (e[t] - 1) exp(-2 pi i k t / L)|,
+ * 1 <= k <= 2 m.
  *
  * There: B is conjugated, which leaves the modulus as it is and the transform a forward one; then with k = a + m b and
- * t = 15 p + q for each a a sum over b, of which only 8 places are not 0, a root of unity, and 15 transforms of m places,
- * which leave t at place q m + p. Back: 15 transforms of m real places each, and of those the sum over q by Horner's rule
- * for the few lines that are read. So no place is moved between.
- * Source: relative_envelope of features/envelope.py; decimation as in Brigham (1988), chapter 8.
+ * t = 15 p + q for each a a sum over b, of which only 8 places are not 0, a root of unity, and 15 transforms of m
+ * places, which leave t at place q m + p. Back: 15 transforms of m real places each, and of those the sum over q by
+ * Horner's rule for the few lines that are read. So no place is moved between. Source: relative_envelope of
+ * features/envelope.py; decimation as in Brigham (1988), chapter 8.
  */
 #include "rw_envelope.h"
 
@@ -45,11 +46,12 @@ static float rw_place_band(struct rw_complex *z, size_t n)
     return total;
 }
 
-/* The sum over b for one a and all q; q and 15 - q share the products. */
+/* The sum over b for one a and all q; q and 15 - q share the products. Unrolled, x stays in registers. */
 static void rw_part(struct rw_complex *z, size_t m, size_t a)
 {
     const struct rw_complex step = rw_small_root(m, a), turn = rw_root_of_unity(a * (RW_TURN / m));
     struct rw_complex x[RW_BANDS], sum = {0.0f, 0.0f}, root = step;
+#pragma GCC unroll 8
     for (size_t b = 0; b < RW_BANDS; ++b) {
         x[b] = z[a + m * b];
         sum = rw_plus(sum, x[b]);
@@ -58,6 +60,7 @@ static void rw_part(struct rw_complex *z, size_t m, size_t a)
     for (size_t q = 1; q < RW_BANDS; ++q, root = rw_times(root, step)) {
         const float *cosine = rw_cosine_of_fifteenths[q - 1], *sine = rw_sine_of_fifteenths[q - 1];
         struct rw_complex even = x[0], odd = {0.0f, 0.0f};
+#pragma GCC unroll 8
         for (size_t b = 1; b < RW_BANDS; ++b) {
             even = (struct rw_complex){even.re + cosine[b - 1] * x[b].re, even.im + cosine[b - 1] * x[b].im};
             odd = (struct rw_complex){odd.re + sine[b - 1] * x[b].im, odd.im - sine[b - 1] * x[b].re};

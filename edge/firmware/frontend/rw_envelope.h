@@ -22,8 +22,8 @@ struct rw_envelope {
     float square;  /* mean square over squared mean */
 };
 
-/* z is of rw_fft_real over n samples and has RW_ENVELOPE_PLACES(n) places; it is overwritten. lines takes amplitudes over
- * the mean, and may lie in the second half of z. */
+/* z is of rw_fft_real over n samples and has RW_ENVELOPE_PLACES(n) places; it is overwritten. lines takes amplitudes
+ * over the mean, and may lie in the second half of z. */
 void rw_envelope(struct rw_complex *z, size_t n, struct rw_envelope *out, float *lines);
 
 /* Writes the features from RW_FEATURE_ENVELOPE_RMS to RW_FEATURE_ENVELOPE_LINE_FREQUENCY. */

@@ -1,7 +1,7 @@
-/* X[k] = sum over t of x[t] exp(-2 pi i k t / n): decimation in time, radix 4 on samples in bit-reversed order, one radix-2
- * step first where log2 n is odd. Roots of unity come from a table, or are the square and the cube of one: recurrences would lose digits.
- * A real transform is the complex one of half the length, of pairs of samples, parted by symmetry.
- * Source: Brigham, The Fast Fourier Transform and its Applications (1988), chapters 8 and 9.
+/* X[k] = sum over t of x[t] exp(-2 pi i k t / n): decimation in time, radix 4 on samples in bit-reversed order, one
+ * radix-2 step first where log2 n is odd. Roots of unity come from a table, or are the square and the cube of one:
+ * recurrences would lose digits. A real transform is the complex one of half the length, of pairs of samples, parted by
+ * symmetry. Source: Brigham, The Fast Fourier Transform and its Applications (1988), chapters 8 and 9.
  */
 #include "rw_fft.h"
 
@@ -33,8 +33,8 @@ static void rw_pairs(struct rw_complex *z, size_t n)
 }
 
 /* Joins the values of four transforms of length q, the even ones standing before the odd ones. */
-static inline void rw_join(struct rw_complex *z, size_t q, struct rw_complex a, struct rw_complex b, struct rw_complex c,
-                           struct rw_complex d)
+static inline void rw_join(struct rw_complex *z, size_t q, struct rw_complex a, struct rw_complex b,
+                           struct rw_complex c, struct rw_complex d)
 {
     const struct rw_complex even = rw_plus(a, c), even_turned = rw_minus(a, c);
     const struct rw_complex odd = rw_plus(b, d), odd_turned = rw_minus(b, d);

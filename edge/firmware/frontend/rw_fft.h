@@ -9,8 +9,8 @@
 /* z[k] = sum over t of z[t] exp(-2 pi i k t / n), unscaled; n is a power of two from 4 to 2048. */
 void rw_fft(struct rw_complex *z, size_t n);
 
-/* The same of n real samples, n a power of two from 8 to 4096, of which z holds two each, as it holds bins k below n/2 of
- * the result: rw_bin reads all of them. */
+/* The same of n real samples, n a power of two from 8 to 4096, of which z holds two each, as it holds bins k below n/2
+ * of the result: rw_bin reads all of them. */
 void rw_fft_real(struct rw_complex *z, size_t n);
 
 /* Bin k of what rw_fft_real left, 0 <= k <= n/2: the first place holds bin 0 and, as its imaginary part, bin n/2. */

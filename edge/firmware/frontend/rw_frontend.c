@@ -1,5 +1,5 @@
-/* Order of the work: moments leave the deviation, its transform serves spectrum, packets, velocity and orders, and is then
- * overwritten by the envelope, whose lines lie behind it. Source: Signals of features/signals.py.
+/* Order of the work: moments leave the deviation, its transform serves spectrum, packets, velocity and orders, and is
+ * then overwritten by the envelope, whose lines lie behind it. Source: Signals of features/signals.py.
  */
 #include "rw_frontend.h"
 
@@ -22,9 +22,9 @@ struct rw_frontend {
     _Alignas(8) struct rw_complex work[]; /* RW_ENVELOPE_PLACES(n) */
 };
 
-_Static_assert(RW_FRONTEND_BYTES(RW_LARGEST_WINDOW) == sizeof(struct rw_frontend) + RW_ENVELOPE_PLACES(RW_LARGEST_WINDOW) *
-                                                                               sizeof(struct rw_complex),
-               "RW_FRONTEND_BYTES is not what the front end takes");
+_Static_assert(RW_FRONTEND_BYTES(0u) == sizeof(struct rw_frontend), "RW_FRONTEND_BYTES: head");
+_Static_assert(RW_FRONTEND_BYTES(16u) - RW_FRONTEND_BYTES(0u) == RW_ENVELOPE_PLACES(16u) * sizeof(struct rw_complex),
+               "RW_FRONTEND_BYTES: work");
 
 static bool rw_within(float x, float low, float high)
 {

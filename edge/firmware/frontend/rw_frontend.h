@@ -1,7 +1,7 @@
 /* The features of a window of samples, in the order and by the definitions of the feature contract's node profile.
  *
- * Three calls: how many bytes for a configuration, init in the caller's memory, extract for each window. What is returned
- * below 0 is a refusal and leaves features as they are; extract's other results say which features are there.
+ * Three calls: how many bytes for a configuration, init in the caller's memory, extract for each window. What is
+ * returned below 0 is a refusal and leaves features as they are; extract's other results say which features are there.
  */
 #ifndef RW_FRONTEND_H
 #define RW_FRONTEND_H

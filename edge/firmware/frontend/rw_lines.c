@@ -1,5 +1,5 @@
-/* The bins k with |k - place| <= max(1, share place), and the median of lines.
- * Where a bin stands on the limit, rounding must not decide: places are pairs of floats, and 1e-9 of a bin is allowed, as in
+/* The bins k with |k - place| <= max(1, share place), and the median of lines. Where a bin stands on the limit,
+ * rounding must not decide: places are pairs of floats, and 1e-9 of a bin is allowed, as in
  * order_amplitudes_from_spectrum of features/orders.py. Source of the selection: Hoare, Commun. ACM 4 (1961) 321, FIND.
  */
 #include "rw_lines.h"

@@ -16,7 +16,8 @@ struct rw_range {
 size_t rw_first_bin(struct rw_pair place);
 size_t rw_last_bin(struct rw_pair place);
 
-/* Bins within one bin or within a share of a positive place (in bins), whichever is more, of `bins` from 0 on; not bin 0. */
+/* Bins within one bin or within a share of a positive place (in bins), whichever is more, of `bins` from 0 on; not
+ * bin 0. */
 struct rw_range rw_lines_near(struct rw_pair place, struct rw_pair share, size_t bins);
 
 /* Largest line of a range; 0 outside. */

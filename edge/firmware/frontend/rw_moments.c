@@ -1,8 +1,8 @@
-/* mean = sum(x) / n; m_p = sum((x - mean)^p) / n; shapes m_p / m_2^(p/2), p = 3 to 6; levels.
- * Sums of samples and of their absolute values are integers, hence exact; so is what a sample deviates from the mean, up to
- * one rounding, whatever the mean is. Powers are summed in blocks, and blocks in pairs of floats.
- * Growth: |sum| <= 2^27 for n <= 2^12; |x - mean| < 2^16, so that sums of its sixth power stay below 2^108.
- * Source: definitions in features/contract.py; two passes as in features/statistics.py.
+/* mean = sum(x) / n; m_p = sum((x - mean)^p) / n; shapes m_p / m_2^(p/2), p = 3 to 6; levels. Sums of samples and of
+ * their absolute values are integers, hence exact; so is what a sample deviates from the mean, up to one rounding,
+ * whatever the mean is. Powers are summed in blocks, and blocks in pairs of floats. Growth: |sum| <= 2^27 for n <=
+ * 2^12; |x - mean| < 2^16, so that sums of its sixth power stay below 2^108. Source: definitions in
+ * features/contract.py; two passes as in features/statistics.py.
  */
 #include "rw_moments.h"
 

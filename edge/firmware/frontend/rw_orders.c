@@ -1,5 +1,5 @@
-/* a = max over the bins k near an order of sqrt(2 (H[k - 1] + H[k] + H[k + 1])): a tone is three bins wide under the window.
- * Source: Signals.order_amplitudes of features/signals.py.
+/* a = max over the bins k near an order of sqrt(2 (H[k - 1] + H[k] + H[k + 1])): a tone is three bins wide under the
+ * window. Source: Signals.order_amplitudes of features/signals.py.
  */
 #include "rw_orders.h"
 

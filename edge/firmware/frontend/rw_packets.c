@@ -1,8 +1,8 @@
-/* E[i] = sum over k of P[k] R[i][k], E over its sum: R[i][k] is the squared response at bin k of the filters on the way to
- * packet i of level 4, level j answering at 2^j times the frequency. Daubechies' low-pass has the squared response
- * c^4 P(s), its high-pass s^4 P(c), with s = sin^2(w / 2) and c = cos^2(w / 2), so that no filter is run and no table held;
- * s and c of twice the frequency are 4 s c and (c - s)^2. Each keeps its digits where it is small.
- * Source: packet_powers of features/packets.py; Daubechies, Ten Lectures on Wavelets (1992), section 6.1.
+/* E[i] = sum over k of P[k] R[i][k], E over its sum: R[i][k] is the squared response at bin k of the filters on the way
+ * to packet i of level 4, level j answering at 2^j times the frequency. Daubechies' low-pass has the squared response
+ * c^4 P(s), its high-pass s^4 P(c), with s = sin^2(w / 2) and c = cos^2(w / 2), so that no filter is run and no table
+ * held; s and c of twice the frequency are 4 s c and (c - s)^2. Each keeps its digits where it is small. Source:
+ * packet_powers of features/packets.py; Daubechies, Ten Lectures on Wavelets (1992), section 6.1.
  */
 #include "rw_packets.h"
 
@@ -51,8 +51,8 @@ static inline void rw_add_four(float *energies, float power, const float *below)
     energies[3] += power * below[3];
 }
 
-/* Energies of bins first to last, at most n/4, in the order of the tree, and of their mirror images at n/2 - k: there the
- * first level's filters change places, and the others answer the same. */
+/* Energies of bins first to last, at most n/4, in the order of the tree, and of their mirror images at n/2 - k: there
+ * the first level's filters change places, and the others answer the same. */
 static void rw_sum_block(const struct rw_complex *z, size_t n, size_t first, size_t last, float *energies)
 {
     for (size_t k = first; k <= last; ++k) {

@@ -1,6 +1,6 @@
-/* Numbers of two floats, high + low, |low| <= ulp(high) / 2: some 46 bits, for sums of thousands and for the few products
- * that decide which bins belong to a line. A compiler that may reorder float arithmetic (-ffast-math) undoes them.
- * Source: Dekker, Numer. Math. 18 (1971) 224-242; Knuth, The Art of Computer Programming 2, section 4.2.2.
+/* Numbers of two floats, high + low, |low| <= ulp(high) / 2: some 46 bits, for sums of thousands and for the few
+ * products that decide which bins belong to a line. A compiler that may reorder float arithmetic (-ffast-math) undoes
+ * them. Source: Dekker, Numer. Math. 18 (1971) 224-242; Knuth, The Art of Computer Programming 2, section 4.2.2.
  */
 #ifndef RW_PAIR_H
 #define RW_PAIR_H

@@ -1,6 +1,6 @@
-/* P[k] = 2 |X[k]|^2 / n^2, half of that at Nyquist: sums of P in octaves, its mean frequency, the spread about that, its
- * largest bin. The spread is summed about the mean frequency in a second pass: a narrow line would vanish in the difference
- * of two sums. Source: bin_power, centroid_spread_hz and octave_edges of features/spectral.py.
+/* P[k] = 2 |X[k]|^2 / n^2, half of that at Nyquist: sums of P in octaves, its mean frequency, the spread about that,
+ * its largest bin. The spread is summed about the mean frequency in a second pass: a narrow line would vanish in the
+ * difference of two sums. Source: bin_power, centroid_spread_hz and octave_edges of features/spectral.py.
  */
 #include "rw_spectrum.h"
 

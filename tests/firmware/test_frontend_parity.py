@@ -11,7 +11,7 @@ from node_windows import Recorded, cwru_windows, femto_windows, server_features
 
 from edge.compiler.host import run_on_host
 from edge.emulator.running import run_on_m4
-from edge.emulator.toolchain import find_toolchain
+from edge.emulator.toolchain import Toolchain, find_toolchain
 from edge.node.frontend import HostFrontend, build_host_frontend, frontend_cases, frontend_library, read_features
 from edge.node.parity import excess
 from features.contract import NODE
@@ -61,38 +61,55 @@ def test_windows_of_whole_bearing_lives(frontend: HostFrontend, data_dir: Path, 
 
 
 @pytest.fixture
-def cases(data_dir: Path) -> list[Recorded]:
+def records(data_dir: Path) -> list[Recorded]:
+    return list(cwru_windows(data_dir / "cwru", n=2048))
+
+
+@pytest.fixture
+def firsts(records: list[Recorded]) -> list[Recorded]:
     """The first window of each record."""
-    records = cwru_windows(data_dir / "cwru", n=2048)
-    return [Recorded(record.name, record.windows[:1], record.setup, record.shaft_hz) for record in records]
+    return [Recorded(r.name, r.windows[:1], r.setup, r.shaft_hz) for r in records]
 
 
-def packed(cases: list[Recorded]) -> np.ndarray:
-    return np.concatenate([frontend_cases(r.windows, r.setup, shaft_hz=r.shaft_hz) for r in cases])
-
-
-def on_host(frontend: HostFrontend, cases: list[Recorded]) -> np.ndarray:
-    return np.concatenate([frontend.extract(r.windows, r.setup, shaft_hz=r.shaft_hz) for r in cases])
-
-
-def test_the_sanitised_build_gives_the_same(cases: list[Recorded], frontend: HostFrontend, tmp_path: Path) -> None:
-    library = frontend_library(tmp_path / "library", n=2048)
-    status, features = read_features(run_on_host(library, packed(cases), tmp_path / "program", sanitise=True))
-    assert (status == 0).all()
-    np.testing.assert_array_equal(features.view(np.int32), on_host(frontend, cases).view(np.int32))
-
-
-def test_the_emulated_node_gives_the_same(cases: list[Recorded], frontend: HostFrontend, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def toolchain() -> Toolchain:
     try:
-        toolchain = find_toolchain()
+        return find_toolchain()
     except ToolchainError as error:
         pytest.skip(f"no emulated Cortex-M4: {error}")
-    library = frontend_library(tmp_path / "library", n=2048)
-    run = run_on_m4(library, packed(cases), toolchain=toolchain)
-    status, features = read_features(run.outputs)
+
+
+def packed(records: list[Recorded]) -> np.ndarray:
+    return np.concatenate([frontend_cases(r.windows, r.setup, shaft_hz=r.shaft_hz) for r in records])
+
+
+def assert_same_bits(outputs: np.ndarray, frontend: HostFrontend, records: list[Recorded]) -> None:
+    status, features = read_features(outputs)
+    wanted = np.concatenate([frontend.extract(r.windows, r.setup, shaft_hz=r.shaft_hz) for r in records])
     assert (status == 0).all()
-    np.testing.assert_array_equal(features.view(np.int32), on_host(frontend, cases).view(np.int32))
-    # Another compiler may count otherwise; the page must not be off by more.
+    np.testing.assert_array_equal(features.view(np.int32), wanted.view(np.int32))
+
+
+def test_the_sanitised_build_gives_the_same(firsts: list[Recorded], frontend: HostFrontend, tmp_path: Path) -> None:
+    library = frontend_library(tmp_path / "library", n=2048)
+    outputs = run_on_host(library, packed(firsts), tmp_path / "program", sanitise=True)
+    assert_same_bits(outputs, frontend, firsts)
+
+
+def test_the_emulated_node_gives_the_same_for_every_window(
+    records: list[Recorded], frontend: HostFrontend, toolchain: Toolchain, tmp_path: Path
+) -> None:
+    library = frontend_library(tmp_path, n=2048)
+    assert_same_bits(run_on_m4(library, packed(records), count=False, toolchain=toolchain).outputs, frontend, records)
+
+
+def test_the_emulated_node_takes_what_the_page_says(
+    firsts: list[Recorded], toolchain: Toolchain, tmp_path: Path
+) -> None:
+    run = run_on_m4(frontend_library(tmp_path, n=2048), packed(firsts), toolchain=toolchain)
     page = (Path(__file__).parents[2] / "docs" / "FRONTEND.md").read_text(encoding="utf-8")
     (stated,) = re.findall(r"^\| 2048 \| [\d,]+ \| ([\d,]+) \| ([\d,]+) \|", page, flags=re.MULTILINE)
+    # Another compiler may count otherwise; the page must not be off by more.
     assert [run.instructions, run.cycles] == pytest.approx([int(text.replace(",", "")) for text in stated], rel=0.03)
+    assert run.stack_bytes <= 600
+    assert run.flash_bytes <= 16_384

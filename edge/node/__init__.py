@@ -1,1 +1,1 @@
-"""The node's firmware from the host's side: what is generated for it, and its parts built and run here."""
+"""The firmware of a node beside its C code: generators, builds, emulation, and the twin of what is said over the link."""

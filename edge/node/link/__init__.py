@@ -1,0 +1,1 @@
+"""The link between node and host, on the host's side: frames, the reliable session, and what the messages hold."""

@@ -9,6 +9,8 @@
 #include "rw_cbor.h"
 #include "rw_cobs.h"
 #include "rw_crc32.h"
+#include "rw_frame.h"
+#include "rw_link.h"
 
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
@@ -135,8 +137,115 @@ static void serve_kinds(const uint8_t *data, size_t n)
     answer(&taken, 1);
 }
 
+static void serve_frame(uint8_t *data, size_t n)
+{
+    struct rw_frame frame;
+    uint8_t out[1 + RW_FRAME_BYTES];
+    out[0] = rw_frame_read(data, n, &frame);
+    answer(out, 1u + (out[0] ? rw_frame_write(&frame, out + 1) : 0u));
+}
+
+static void serve_init(const uint8_t *data, size_t n, struct rw_link **link)
+{
+    const struct rw_link_config config = {
+        .session = get32(data),
+        .name = (const char *)data + 28,
+        .name_bytes = n - 28,
+        .window = get32(data + 4),
+        .queue_bytes = get32(data + 8),
+        .resend_ms = get32(data + 12),
+        .longest_ms = get32(data + 16),
+        .idle_ms = get32(data + 20),
+    };
+    const size_t bytes = rw_link_bytes(&config);
+    uint8_t out[8];
+    free(*link);
+    *link = NULL;
+    void *const memory = malloc(bytes > 0 ? bytes : 1);
+    put32(out, (uint32_t)rw_link_init(memory, bytes, &config, get32(data + 24), link));
+    put32(out + 4, (uint32_t)bytes);
+    if (*link == NULL) {
+        free(memory);
+    }
+    answer(out, 8);
+}
+
+/* Takes each message at once, unless told to leave the first: bytes that were fed, then each kind, length and body. */
+static void serve_feed(const uint8_t *data, size_t n, struct rw_link *link)
+{
+    uint8_t *const out = malloc(4 + 4 * n + 2 * RW_LINK_BODY_BYTES);
+    struct rw_link_message m;
+    size_t fed = 0, at = 4;
+    do {
+        fed += rw_link_feed(link, data + 5 + fed, n - 5 - fed, get32(data));
+        if (rw_link_message(link, &m)) {
+            out[at] = (uint8_t)m.kind;
+            put32(out + at + 1, (uint32_t)m.n);
+            memcpy(out + at + 5, m.body, m.n);
+            at += 5 + m.n;
+        }
+        if (data[4]) {
+            rw_link_take(link);
+        }
+    } while (fed < n - 5 && data[4]);
+    put32(out, (uint32_t)fed);
+    answer(out, at);
+    free(out);
+}
+
+static void serve_output(const uint8_t *data, struct rw_link *link)
+{
+    const size_t room = get32(data + 4);
+    uint8_t *const out = malloc(room > 0 ? room : 1);
+    answer(out, rw_link_output(link, out, room, get32(data)));
+    free(out);
+}
+
+/* By the copying or the reserving call, in turn. */
+static void serve_send(const uint8_t *data, size_t n, struct rw_link *link)
+{
+    uint8_t out[4];
+    enum rw_link_status status;
+    if (n % 2 == 0) {
+        status = rw_link_send(link, data[0], data + 1, n - 1);
+    } else {
+        uint8_t *const to = rw_link_reserve(link);
+        memcpy(to != NULL ? to : out, data + 1, to != NULL && n - 1 <= RW_LINK_BODY_BYTES ? n - 1 : 0);
+        status = to != NULL ? rw_link_commit(link, data[0], n - 1) : RW_LINK_FULL;
+    }
+    put32(out, (uint32_t)status);
+    answer(out, 4);
+}
+
+static void serve_state(const uint8_t *data, struct rw_link *link)
+{
+    const uint32_t now_ms = get32(data), within_ms = get32(data + 4);
+    const struct rw_link_counts c = rw_link_counts(link);
+    const uint32_t numbers[] = {c.damaged,        c.repeated,
+                                c.early,          c.foreign,
+                                c.resent,         c.sessions,
+                                rw_link_due_ms(link, now_ms), (uint32_t)rw_link_pending(link),
+                                rw_link_up(link, within_ms, now_ms)};
+    uint8_t out[sizeof numbers + RW_LINK_NAME_BYTES];
+    size_t n;
+    const char *const name = rw_link_peer_name(link, &n);
+    for (size_t i = 0; i < sizeof numbers / 4; ++i) {
+        put32(out + 4 * i, numbers[i]);
+    }
+    memcpy(out + sizeof numbers, name, n);
+    answer(out, sizeof numbers + n);
+}
+
+static void serve_drop(struct rw_link *link)
+{
+    uint8_t out[4];
+    put32(out, (uint32_t)rw_link_drop_unsent(link));
+    answer(out, 4);
+}
+
 int main(void)
 {
+    struct rw_link *link = NULL;
     uint8_t head[5];
     while (fread(head, 1, 5, stdin) == 5) {
         const size_t n = get32(head + 1);
@@ -150,9 +259,17 @@ int main(void)
         case 'd': serve_decode(data, n); break;
         case 'k': serve_cbor(data, n); break;
         case 't': serve_kinds(data, n); break;
+        case 'f': serve_frame(data, n); break;
+        case 'I': serve_init(data, n, &link); break;
+        case 'F': serve_feed(data, n, link); break;
+        case 'O': serve_output(data, link); break;
+        case 'S': serve_send(data, n, link); break;
+        case 'Q': serve_state(data, link); break;
+        case 'D': serve_drop(link); break;
         default: return 2;
         }
         free(data);
     }
+    free(link);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* Pieces of 255 have no zero behind them; neither has the last one. Source: see the header. */
+/* Pieces of 255 have no zero behind them; neither has the last one. When byte i is written, at place
+ * 1 + i + i / 254 at most, it has been read: so the input may lie ahead in the same memory. Source: see the header. */
 #include "rw_cobs.h"
 
 #include <string.h>

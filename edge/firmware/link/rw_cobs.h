@@ -12,7 +12,11 @@
 /* Most bytes that n become, without the zero that ends them. */
 #define RW_COBS_BOUND(n) ((n) + (n) / 254u + 1u)
 
-/* Writes at most RW_COBS_BOUND(n) bytes and returns how many. The two must not overlap. */
+/* How far the input may lie behind the start of the output where it is encoded in place. */
+#define RW_COBS_AHEAD(n) ((n) / 254u + 1u)
+
+/* Writes at most RW_COBS_BOUND(n) bytes and returns how many. The two must not overlap, but the input may lie
+ * RW_COBS_AHEAD(n) bytes or more behind the start of the output. */
 size_t rw_cobs_encode(const uint8_t *in, size_t n, uint8_t *out);
 
 /* Decodes in place; false where the n bytes are no encoding: none, a zero among them, or a piece cut short. */

@@ -19,7 +19,7 @@ from features.errors import ArtifactError
 from features.iso20816 import LIMITS
 
 _ROOT = Path(__file__).parents[2]
-_PAGES = ["DATA", "DESIGN", "EDGE", "FEATURES", "FRONTEND", "MODELS", "PROTOCOL", "RESULTS"]
+_PAGES = sorted(path.stem for path in (_ROOT / "docs").glob("*.md"))
 _DOCUMENTS = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", *(f"docs/{page}.md" for page in _PAGES)]
 
 

@@ -16,14 +16,14 @@ _FLAGS = ("-std=c11", "-O2", "-g1", "-Wall", "-Wextra", "-Wconversion", "-Wdoubl
 _SANITISERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
-def build_program(sources: Sequence[Path], folder: Path, *, definitions: Sequence[str] = ()) -> Path:
+def build_program(sources: Sequence[Path], folder: Path, *, flags: Sequence[str] = ()) -> Path:
     """Compile sources, each found beside its headers, into one program; skip where there is no compiler."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler on this machine")
     program = folder / "program"
     includes = [f"-I{place}" for place in dict.fromkeys(source.parent for source in sources)]
-    command = [compiler, *_FLAGS, *_SANITISERS, *definitions, *includes, *map(str, sources), "-o", str(program)]
+    command = [compiler, *_FLAGS, *_SANITISERS, *flags, *includes, *map(str, sources), "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-4000:]
     return program

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define RW_SLOTS 2u
-#define RW_RECORDS_MAX 4u
+#define RW_RECORDS 2u
 #define RW_FLASH_UNIT_MAX 64u
 
 struct rw_flash_area {
@@ -28,11 +28,13 @@ struct rw_flash {
     bool (*write)(void *context, uint32_t offset, const uint8_t *bytes, size_t n);
     bool (*read)(void *context, uint32_t offset, uint8_t *bytes, size_t n);
     struct rw_flash_area slots[RW_SLOTS];
-    struct rw_flash_area records[RW_RECORDS_MAX]; /* each of one sector at least; the first sector is used */
-    uint8_t n_records;    /* 2 at least */
-    uint8_t unit_bytes;   /* a power of two up to RW_FLASH_UNIT_MAX */
-    uint8_t erased_byte;  /* 0xFF as a rule */
-    bool rewritable;      /* a unit that a power cut left half written may be written again with the same bytes */
+    struct rw_flash_area records[RW_RECORDS]; /* of each, the first sector is used */
+    uint8_t unit_bytes;  /* a power of two up to RW_FLASH_UNIT_MAX */
+    uint8_t erased_byte; /* 0xFF as a rule */
+    bool rewritable;     /* a unit that a power cut left half written may be written again with the same bytes */
 };
+
+/* Whether areas are whole sectors of whole units, lie apart, and are mapped. */
+bool rw_flash_is_sound(const struct rw_flash *flash);
 
 #endif

@@ -1,10 +1,10 @@
 /* A record is 64 bytes: magic, sequence, highest version, image bytes (32 bits each, least byte first), id (16 bytes),
- * active, phase, boots, reason (a byte each), zeros, and the CRC-32 of all before it. Record n lies in place n modulo the
- * number of places, so that the newest one stays untouched while the next is written.
+ * active, phase, boots, reason (a byte each), zeros, and the CRC-32 of all before it. Record n lies in place n modulo 2,
+ * so that the newest one stays untouched while the next is written.
  *
- * Two places are enough as long as a unit whose writing was cut reads the same ever after. On a flash where it may not,
- * three are: then the newest record may vanish again while the next is written, and the one before it still stands. Every
- * step that cannot be taken back is taken only after the record that allows it, and is taken again after that record.
+ * A record whose writing was cut is there or not; it must read the same ever after, or until the next record is whole: a
+ * flash on which it may not is covered for one such cut, not for two in a row. Every step that cannot be taken back is taken
+ * only after the record that allows it, and is taken again after that record.
  */
 #include "rw_records.h"
 
@@ -66,11 +66,11 @@ static bool decode(struct rw_slots_state *state, const uint8_t record[RECORD_BYT
 void rw_records_load(struct rw_slots_state *state, const struct rw_flash *flash)
 {
     *state = (struct rw_slots_state){.active = RW_NO_SLOT};
-    for (uint32_t place = 0; place < flash->n_records; ++place) {
+    for (uint32_t place = 0; place < RW_RECORDS; ++place) {
         uint8_t record[RECORD_BYTES];
         struct rw_slots_state found;
         if (flash->read(flash->context, flash->records[place].offset, record, sizeof record) &&
-            decode(&found, record) && found.sequence % flash->n_records == place &&
+            decode(&found, record) && found.sequence % RW_RECORDS == place &&
             found.sequence > state->sequence) {
             *state = found;
         }
@@ -82,7 +82,7 @@ bool rw_records_keep(struct rw_slots_state *state, const struct rw_flash *flash)
     uint8_t record[RECORD_BYTES], written[RECORD_BYTES];
     struct rw_slots_state next = *state;
     next.sequence += 1u;
-    const uint32_t offset = flash->records[next.sequence % flash->n_records].offset;
+    const uint32_t offset = flash->records[next.sequence % RW_RECORDS].offset;
     encode(record, &next);
     if (!flash->erase(flash->context, offset) || !flash->write(flash->context, offset, record, sizeof record) ||
         !flash->read(flash->context, offset, written, sizeof written) || memcmp(record, written, sizeof record) != 0) {

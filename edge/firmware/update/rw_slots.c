@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define ALIGNMENT 8u
-
 static void show_life(const struct rw_slots *s)
 {
     if (s->config->alive != NULL) {
@@ -29,43 +27,10 @@ static const uint8_t *spare_bytes(const struct rw_slots *s)
     return s->flash->mapped + spare_area(s)->offset;
 }
 
-static bool area_is_sound(const struct rw_flash_area *area, uint32_t unit)
-{
-    return area->sector_bytes >= RW_FLASH_UNIT_MAX && area->bytes >= area->sector_bytes &&
-           area->bytes % area->sector_bytes == 0 && area->sector_bytes % unit == 0 && area->offset % unit == 0 &&
-           area->offset % ALIGNMENT == 0 && area->offset <= UINT32_MAX - area->bytes;
-}
-
-static bool overlap(const struct rw_flash_area *a, const struct rw_flash_area *b)
-{
-    return a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
-}
-
-static const struct rw_flash_area *area_of(const struct rw_flash *flash, size_t i)
-{
-    return i < RW_SLOTS ? &flash->slots[i] : &flash->records[i - RW_SLOTS];
-}
-
-static bool geometry_is_sound(const struct rw_flash *flash)
-{
-    const uint32_t unit = flash->unit_bytes;
-    bool sound = flash->mapped != NULL && (uintptr_t)flash->mapped % ALIGNMENT == 0 && unit > 0 &&
-                 unit <= RW_FLASH_UNIT_MAX && (unit & (unit - 1u)) == 0 && flash->n_records >= 2u &&
-                 flash->n_records <= RW_RECORDS_MAX;
-    const size_t n = sound ? RW_SLOTS + flash->n_records : 0;
-    for (size_t i = 0; i < n; ++i) {
-        sound = sound && area_is_sound(area_of(flash, i), unit);
-        for (size_t j = 0; j < i && sound; ++j) {
-            sound = !overlap(area_of(flash, i), area_of(flash, j));
-        }
-    }
-    return sound;
-}
-
 enum rw_update_status rw_slots_open(struct rw_slots *s, const struct rw_flash *flash,
                                     const struct rw_update_config *config)
 {
-    if (!geometry_is_sound(flash) || config->trial_boots == 0 || config->keys == NULL || config->n_keys == 0 ||
+    if (!rw_flash_is_sound(flash) || config->trial_boots == 0 || config->keys == NULL || config->n_keys == 0 ||
         config->has_operator == NULL || config->gives_golden == NULL) {
         return RW_UPDATE_CONFIGURATION;
     }

@@ -74,6 +74,10 @@ def image(version: int, *, model_bytes: int = 230, key: Ed25519PrivateKey = KEY,
     return make_image(model, version=version, key=key, **{**values, **changed})  # type: ignore[arg-type]
 
 
+Command = tuple[bytes, str]  # what the driver reads, and the form of what it answers
+_OPEN, _FINISH, _SWITCH, _CONFIRM = (b"o", "I"), (b"f", "I"), (b"s", "7I"), (b"c", "7I")
+
+
 @dataclass
 class Node:
     """Commands for one run of the driver, and what each of their answers is."""
@@ -83,7 +87,7 @@ class Node:
     trial_boots: int = 2
     keys: Sequence[Ed25519PrivateKey] = (KEY,)
     _given: list[bytes] = field(default_factory=list)
-    _answers: list[str] = field(default_factory=list)
+    _calls: list[list[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         f = self.flash
@@ -93,71 +97,90 @@ class Node:
         self._given += [key.public_key().public_bytes_raw() for key in self.keys]
         self._given.append(struct.pack(f"={len(OPERATORS)}I", *OPERATORS))
 
-    def _add(self, given: bytes, answers: str) -> Node:
-        self._given.append(given)
-        self._answers.append(answers)
+    def _call(self, *commands: Command) -> Node:
+        self._given += [given for given, _ in commands]
+        self._calls.append([answer for _, answer in commands if answer])
         return self
+
+    def open(self) -> Node:
+        return self._call(_OPEN)
 
     def start(self) -> Node:
-        return self._add(b"o", "I")._add(b"b", "7I")
+        """Opens and boots: two answers."""
+        return self._call(_OPEN, (b"b", "7I"))
 
-    def begin(self, content: bytes, *, n: int | None = None, identity: bytes | None = None) -> Node:
-        identity = identity or image_id(content)
-        return self._add(b"B" + identity + struct.pack("=I", len(content) if n is None else n), "2I")
+    def begin(self, content: bytes, *, n: int | None = None) -> Node:
+        return self._call(_begin(content, n=n))
 
     def write(self, content: bytes, *, start: int = 0, end: int | None = None, piece: int = 100) -> Node:
-        end = len(content) if end is None else end
-        for at in range(start, end, piece):
-            part = content[at : min(at + piece, end)]
-            self._add(b"w" + struct.pack("=II", at, len(part)) + part, "2I")
-        return self
+        """An answer for each piece."""
+        return self._call(*_write(content, start=start, end=end, piece=piece))
 
     def finish(self) -> Node:
-        return self._add(b"f", "I")
+        return self._call(_FINISH)
 
     def switch(self) -> Node:
-        return self._add(b"s", "7I")
+        return self._call(_SWITCH)
 
     def confirm(self) -> Node:
-        return self._add(b"c", "7I")
+        return self._call(_CONFIRM)
+
+    def install(self, content: bytes) -> Node:
+        """From begin to confirm."""
+        return self._call(_begin(content), *_write(content), _FINISH, _SWITCH, _CONFIRM)
 
     def give_up(self, reason: int) -> Node:
-        return self._add(b"g" + struct.pack("=I", reason), "7I")
+        return self._call((b"g" + struct.pack("=I", reason), "7I"))
 
     def fail_flash(self, steps: int) -> Node:
-        return self._add(b"F" + struct.pack("=I", steps), "")
+        return self._call((b"F" + struct.pack("=I", steps), ""))
 
     def put(self, at: int, content: bytes) -> Node:
-        return self._add(b"p" + struct.pack("=II", at, len(content)) + content, "")
+        return self._call((b"p" + struct.pack("=II", at, len(content)) + content, ""))
 
     def parse(self, content: bytes) -> Node:
-        return self._add(b"m" + struct.pack("=I", len(content)) + content, "m")
+        return self._call((b"m" + struct.pack("=I", len(content)) + content, "m"))
 
     def check(self, content: bytes) -> Node:
-        return self._add(b"i" + struct.pack("=I", len(content)) + content, "I")
+        return self._call((b"i" + struct.pack("=I", len(content)) + content, "I"))
 
     def law(self, images: Sequence[tuple[int, bytes]], *, every: int = 0, seeds: int = 1) -> Node:
         given = b"L" + struct.pack("=I", len(images))
         given += b"".join(struct.pack("=II", fate, len(content)) + content for fate, content in images)
-        return self._add(given + struct.pack("=II", every, seeds), "2I")
+        return self._call((given + struct.pack("=II", every, seeds), "2I"))
 
-    def install(self, content: bytes) -> Node:
-        return self.begin(content).write(content).finish().switch().confirm()
-
-    def run(self) -> list[tuple[int, ...]]:
-        """One tuple for each command that answers."""
+    def run(self) -> list[list[tuple[int, ...]]]:
+        """For each call its answers."""
         found = run_program(self.program, b"".join(self._given), limit_s=300)
-        at, answers = 0, []
-        for kind in filter(None, self._answers):
-            parts = "=I" if kind == "m" else f"={kind}"
-            values = struct.unpack_from(parts, found, at)
-            at += struct.calcsize(parts)
-            if kind == "m" and values[0]:
-                values += struct.unpack_from("=8I", found, at)
-                at += 32 + 8 + 64
-            answers.append(values)
+        at, calls = 0, []
+        for call in self._calls:
+            answers = []
+            for kind in call:
+                values, at = _answer(found, at, kind)
+                answers.append(values)
+            calls.append(answers)
         assert at == len(found)
-        return answers
+        return calls
+
+
+def _begin(content: bytes, *, n: int | None = None) -> Command:
+    return b"B" + image_id(content) + struct.pack("=I", len(content) if n is None else n), "2I"
+
+
+def _write(content: bytes, *, start: int = 0, end: int | None = None, piece: int = 100) -> list[Command]:
+    end = len(content) if end is None else end
+    parts = [(at, content[at : min(at + piece, end)]) for at in range(start, end, piece)]
+    return [(b"w" + struct.pack("=II", at, len(part)) + part, "2I") for at, part in parts]
+
+
+def _answer(found: bytes, at: int, kind: str) -> tuple[tuple[int, ...], int]:
+    form = "=I" if kind == "m" else f"={kind}"
+    values = struct.unpack_from(form, found, at)
+    at += struct.calcsize(form)
+    if kind == "m" and values[0]:
+        values += struct.unpack_from("=8I", found, at)
+        at += 8 * 4 + 8 + 64  # numbers, contract, digest
+    return values, at
 
 
 def place(answer: tuple[int, ...]) -> Place:

@@ -275,7 +275,7 @@ static void send(const struct image *image, uint32_t upto)
 
 static void try_out(const struct image *image)
 {
-    struct rw_image running;
+    struct rw_image running = {.model = NULL};
     const enum rw_update_status status = rw_slots_switch(&slots, &running);
     if (image->fate == REFUSED) {
         check_law(running.model == NULL ? RW_UPDATE_NO_MODEL : RW_UPDATE_OK, &running, NULL);
@@ -289,7 +289,7 @@ static void try_out(const struct image *image)
 /* One image to its end, whatever of it was done before a cut. */
 static void bring(const struct image *image)
 {
-    struct rw_image running;
+    struct rw_image running = {.model = NULL};
     coming = image;
     if (image->fate == LEFT_OFF) {
         if (slots.state.phase == RW_PHASE_TRIAL) {

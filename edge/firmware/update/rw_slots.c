@@ -299,7 +299,10 @@ enum rw_update_status rw_slots_finish(struct rw_slots *s)
 
 enum rw_update_status rw_slots_switch(struct rw_slots *s, struct rw_image *image)
 {
-    const enum rw_update_status status = s->state.phase == RW_PHASE_STAGED ? try_spare(s, image) : RW_UPDATE_NOT_BEGUN;
+    if (s->state.phase != RW_PHASE_STAGED) {
+        return RW_UPDATE_NOT_BEGUN;
+    }
+    const enum rw_update_status status = try_spare(s, image);
     if (status != RW_UPDATE_OK) {
         (void)run_active(s, image);
     }
@@ -322,9 +325,7 @@ enum rw_update_status rw_slots_confirm(struct rw_slots *s)
 
 enum rw_update_status rw_slots_give_up(struct rw_slots *s, enum rw_update_status reason, struct rw_image *image)
 {
-    const uint8_t phase = s->state.phase;
-    if (phase == RW_PHASE_EMPTY || phase == RW_PHASE_CONFIRMED) {
-        (void)run_active(s, image);
+    if (s->state.phase == RW_PHASE_EMPTY || s->state.phase == RW_PHASE_CONFIRMED) {
         return RW_UPDATE_NOT_BEGUN;
     }
     const enum rw_update_status status = refuse(s, reason);

@@ -52,7 +52,7 @@ uint32_t rw_slots_received(const struct rw_slots *s);
 enum rw_update_status rw_slots_finish(struct rw_slots *s);
 
 /* Tries the image on its golden window and makes it the running one, on trial. Where it is refused, image is the model that
- * runs on; image->model is NULL where there is none. */
+ * runs on; image->model is NULL where there is none. RW_UPDATE_NOT_BEGUN leaves image and what runs as they are. */
 enum rw_update_status rw_slots_switch(struct rw_slots *s, struct rw_image *image);
 
 /* The model on trial becomes the active one. No version up to its own is taken from then on. */

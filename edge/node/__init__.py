@@ -1,1 +1,1 @@
-"""The firmware of a node beside its C code: generators, builds, emulation, and the twin of what is said over the link."""
+"""The firmware of a node beside its C code: generators, builds, emulation, and the twin of its link."""

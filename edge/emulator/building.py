@@ -10,15 +10,25 @@ from edge.compiler.library import Library
 from edge.emulator.toolchain import CPU_FLAGS, Toolchain, run_tool
 from features.errors import ArtifactError, ToolchainError
 
-__all__ = ["LIBRARY_FLAGS", "Image", "Symbol", "build_image", "function_at"]
+__all__ = [
+    "BOARD_FOLDER",
+    "LIBRARY_FLAGS",
+    "OWN_FLAGS",
+    "Image",
+    "Symbol",
+    "build_image",
+    "function_at",
+    "reason_of",
+    "section_sizes",
+]
 
 LIBRARY_FLAGS = ("-std=c11", "-O2", *CPU_FLAGS, "-ffunction-sections", "-fdata-sections", "-fomit-frame-pointer")
 
 _HERE = Path(__file__).parent
-_BOARD, _HARNESS = _HERE / "board", _HERE / "harness"
-_LINKER_SCRIPT = _BOARD / "mps2_an386.ld"
+BOARD_FOLDER, _HARNESS = _HERE / "board", _HERE / "harness"
+_LINKER_SCRIPT = BOARD_FOLDER / "mps2_an386.ld"
 # -fno-tree-loop-distribute-patterns: else loops become calls of memcpy, and that piece of libc would be the library's.
-_OWN_FLAGS = (
+OWN_FLAGS = (
     *LIBRARY_FLAGS,
     "-ffreestanding",
     "-fno-tree-loop-distribute-patterns",
@@ -116,8 +126,8 @@ def build_image(library: Library, folder: Path, *, toolchain: Toolchain) -> Imag
     ]
     done = run_tool([*link, *objects, "-lc_nano", "-lgcc", "-o", elf.name], folder=folder)
     if done.returncode:
-        raise ArtifactError(f"the library {library.name} does not link: {_reason(done.stderr)}")
-    sizes = _section_sizes(run_tool([toolchain.size, "-A", str(elf)]).stdout)
+        raise ArtifactError(f"the library {library.name} does not link: {reason_of(done.stderr)}")
+    sizes = section_sizes(run_tool([toolchain.size, "-A", str(elf)]).stdout)
     symbols = _functions(run_tool([toolchain.nm, "--defined-only", "-S", str(elf)]).stdout)
     return Image(
         elf,
@@ -151,18 +161,20 @@ def function_at(image: Image, address: int, *, toolchain: Toolchain) -> str:
 
 
 def _own_sources() -> list[Path]:
-    return sorted([*_BOARD.glob("*.c"), *_HARNESS.glob("*.c")])
+    return sorted([*BOARD_FOLDER.glob("*.c"), *_HARNESS.glob("*.c")])
 
 
 def _compile_own(source: Path, library: Library, folder: Path, toolchain: Toolchain) -> str:
-    includes = [f"-I{place}" for place in (_BOARD, _HARNESS, library.folder)]
+    includes = [f"-I{place}" for place in (BOARD_FOLDER, _HARNESS, library.folder)]
     output = f"board_{source.stem}.o"
-    command = [toolchain.gcc, *_OWN_FLAGS, *includes, *_definitions(library), "-c", str(source), "-o", output]
+    command = [toolchain.gcc, *OWN_FLAGS, *includes, *_definitions(library), "-c", str(source), "-o", output]
     done = run_tool(command, folder=folder)
     if done.returncode and source.parent == _HARNESS:
-        raise ArtifactError(f"the library {library.name} does not fit the harness: {_reason(done.stderr)}")
+        raise ArtifactError(f"the library {library.name} does not fit the harness: {reason_of(done.stderr)}")
     if done.returncode:
-        raise ToolchainError(f"{source.name} of the board does not compile: {_reason(done.stderr)}", tool=toolchain.gcc)
+        raise ToolchainError(
+            f"{source.name} of the board does not compile: {reason_of(done.stderr)}", tool=toolchain.gcc
+        )
     return output
 
 
@@ -171,7 +183,7 @@ def _compile(source: Path, library: Library, folder: Path, toolchain: Toolchain)
     command = [toolchain.gcc, *LIBRARY_FLAGS, f"-I{library.folder}", "-c", str(source), "-o", output]
     done = run_tool(command, folder=folder)
     if done.returncode:
-        raise ArtifactError(f"the library {library.name} does not compile: {_reason(done.stderr)}")
+        raise ArtifactError(f"the library {library.name} does not compile: {reason_of(done.stderr)}")
     return output
 
 
@@ -187,15 +199,15 @@ def _definitions(library: Library) -> list[str]:
     ]
 
 
-def _reason(text: str) -> str:
-    """The line that says what is wrong, of a compiler's many."""
+def reason_of(text: str) -> str:
+    """Find the line that says what is wrong, of a compiler's many."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if re.search(r"error:|undefined reference|will not fit|overflowed", line)]
     return (telling or lines or ["the compiler gave no reason"])[0]
 
 
-def _section_sizes(text: str) -> dict[str, int]:
-    """Bytes of each section, of `size -A`."""
+def section_sizes(text: str) -> dict[str, int]:
+    """Read the bytes of each section from what `size -A` printed."""
     return {name: int(size) for name, size in re.findall(r"^(\.\S+)\s+(\d+)\s+\d+$", text, re.MULTILINE)}
 
 

@@ -19,6 +19,18 @@ bool rw_semihosting_write(int32_t file, const void *data, size_t n);
 void rw_semihosting_print(const char *text);
 void rw_semihosting_print_word(uint32_t word);
 
+/* Opens a file for reading and writing, and makes it where there is none; returns its handle, or -1. */
+int32_t rw_semihosting_open_kept(const char *name);
+
+/* Moves to a byte of the file. */
+bool rw_semihosting_seek(int32_t file, uint32_t at);
+
+/* Reads n bytes; returns how many there were. */
+size_t rw_semihosting_read(int32_t file, void *data, size_t n);
+
+/* The emulator's arguments for the program, as one text that ends with 0; false if it does not fit n bytes. */
+bool rw_semihosting_arguments(char *text, size_t n);
+
 /* Ends the emulator with this exit status. */
 _Noreturn void rw_semihosting_exit(uint32_t status);
 

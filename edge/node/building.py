@@ -1,0 +1,163 @@
+"""Builds a firmware of the node for a board that is emulated; refuses boards it does not know and code that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.emulator.building import BOARD_FOLDER, OWN_FLAGS, reason_of, section_sizes
+from edge.emulator.toolchain import CPU_FLAGS, Toolchain, run_tool
+from features.errors import ParameterError, ToolchainError
+
+__all__ = ["BOARDS", "FIRMWARE", "PORT", "Board", "Firmware", "Source", "build_firmware"]
+
+FIRMWARE = Path(__file__).parents[1] / "firmware"
+PORT = FIRMWARE / "port"
+_CORTEX = PORT / "cortex_m"
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board that QEMU models.
+
+    Attributes
+    ----------
+    name : str
+        Of its folder under `edge/firmware/port`.
+    machine : str
+        QEMU's name of it.
+    clock_hz : int
+        Clock of SysTick.
+    serial : tuple of str
+        What QEMU's serial lines are for, in its order: ``link``, ``samples``.
+    """
+
+    name: str
+    machine: str
+    clock_hz: int
+    serial: tuple[str, ...] = ("link", "samples")
+
+
+BOARDS = {
+    board.name: board
+    for board in (
+        Board("mps2_an386", machine="mps2-an386", clock_hz=25_000_000),
+        Board("stm32f405", machine="netduinoplus2", clock_hz=168_000_000),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A C file of a firmware.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    owner : str
+        ``board``, ``model`` or ``node``: whose section its code and constants are counted in.
+    """
+
+    path: Path
+    owner: str = "node"
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """A linked firmware.
+
+    Attributes
+    ----------
+    elf : Path
+        The image.
+    board : Board
+        What it runs on.
+    sections : dict of str to int
+        Bytes of each section.
+    """
+
+    elf: Path
+    board: Board
+    sections: dict[str, int] = field(repr=False)
+
+    @property
+    def flash_bytes(self) -> int:
+        """Bytes of flash, the port of the emulated board included."""
+        names = (".vectors", ".board", ".models", ".text", ".rodata", ".data")
+        return sum(self.sections.get(name, 0) for name in names)
+
+    @property
+    def ram_bytes(self) -> int:
+        """Bytes of variables and of the stack that is set aside."""
+        return sum(self.sections.get(name, 0) for name in (".stack", ".data", ".bss", ".noinit"))
+
+
+def build_firmware(
+    board: str,
+    sources: Sequence[Source],
+    folder: Path,
+    *,
+    includes: Sequence[Path] = (),
+    definitions: Sequence[str] = (),
+    toolchain: Toolchain,
+) -> Firmware:
+    """Compile and link a program with the port of a board.
+
+    Parameters
+    ----------
+    board : str
+        One of ``BOARDS``.
+    sources : sequence of Source
+        The program; its names must differ. It has one function `rw_program`.
+    folder : Path
+        Takes objects and image; it is made where there is none.
+    includes : sequence of Path
+        Folders of headers, beside those of the port.
+    definitions : sequence of str
+        Such as ``RW_N=2048``.
+    toolchain : Toolchain
+        From `find_toolchain`.
+
+    Returns
+    -------
+    Firmware
+        To be run by `edge.node.qemu`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such board.
+    ToolchainError
+        If something does not compile or link; the message says what the compiler said first.
+    """
+    if board not in BOARDS:
+        raise ParameterError(f"there is no board {board!r}; one of {', '.join(BOARDS)} is wanted")
+    chosen = BOARDS[board]
+    folder.mkdir(parents=True, exist_ok=True)
+    places = [PORT, _CORTEX, BOARD_FOLDER, *includes]
+    flags = [*OWN_FLAGS, "-g", f"-DRW_CORTEX_HZ={chosen.clock_hz}u", *(f"-D{text}" for text in definitions)]
+    command = [toolchain.gcc, *flags, *(f"-I{place.resolve()}" for place in places)]
+    objects = [_compile(source, command, folder) for source in [*_port_sources(board), *sources]]
+    elf = folder / f"{board}.elf"
+    link = [toolchain.gcc, *CPU_FLAGS, "-nostdlib", "-Wl,--gc-sections,--orphan-handling=error", f"-L{_CORTEX}"]
+    script = ["-T", str(PORT / board / "rw_memory.ld")]
+    done = run_tool([*link, *script, *objects, "-lc_nano", "-lgcc", "-o", elf.name], folder=folder)
+    if done.returncode:
+        raise ToolchainError(f"the firmware for {board} does not link: {reason_of(done.stderr)}", tool=toolchain.gcc)
+    return Firmware(elf, chosen, section_sizes(run_tool([toolchain.size, "-A", str(elf)]).stdout))
+
+
+def _port_sources(board: str) -> list[Source]:
+    """What a port consists of: its own folder, what both share, and the stand-in for flash."""
+    own = [*sorted((PORT / board).glob("*.c")), *sorted(_CORTEX.glob("*.c"))]
+    return [Source(path, "board") for path in [*own, PORT / "rw_nor.c", BOARD_FOLDER / "semihosting.c"]]
+
+
+def _compile(source: Source, command: list[str], folder: Path) -> str:
+    output = f"{source.owner}_{source.path.stem}.o"
+    done = run_tool([*command, "-c", str(source.path.resolve()), "-o", output], folder=folder)
+    if done.returncode:
+        raise ToolchainError(f"{source.path.name} does not compile: {reason_of(done.stderr)}", tool=command[0])
+    return output

@@ -29,14 +29,11 @@ class Board:
         QEMU's name of it.
     clock_hz : int
         Clock of SysTick.
-    serial : tuple of str
-        What QEMU's serial lines are for, in its order: ``link``, ``samples``.
     """
 
     name: str
     machine: str
     clock_hz: int
-    serial: tuple[str, ...] = ("link", "samples")
 
 
 BOARDS = {

@@ -11,7 +11,8 @@ from probing import Probe
 
 from edge.emulator.toolchain import Toolchain, find_toolchain
 from edge.node.building import BOARDS, PORT, Firmware, Source, build_firmware
-from edge.node.qemu import POWER_CUT, EmulatedNode, missing_samples, sample_bytes
+from edge.node.qemu import emulated_node
+from edge.node.running import POWER_CUT, RunningNode, missing_samples, sample_bytes
 from features.errors import ParameterError, ToolchainError
 
 REFUSED, FAILED = -1, -2
@@ -35,23 +36,23 @@ def firmware(
 
 
 @pytest.fixture
-def node(firmware: Firmware, toolchain: Toolchain, tmp_path: Path) -> Iterator[EmulatedNode]:
-    with EmulatedNode(firmware, tmp_path / "node", toolchain=toolchain) as running:
+def node(firmware: Firmware, toolchain: Toolchain, tmp_path: Path) -> Iterator[RunningNode]:
+    with emulated_node(firmware, tmp_path / "node", toolchain=toolchain) as running:
         yield running
 
 
-def probe_of(node: EmulatedNode) -> Probe:
+def probe_of(node: RunningNode) -> Probe:
     return Probe(node.link.sendall, node.link.recv)
 
 
-def test_bytes_of_every_value_come_back_in_order(node: EmulatedNode, rng: np.random.Generator) -> None:
+def test_bytes_of_every_value_come_back_in_order(node: RunningNode, rng: np.random.Generator) -> None:
     probe = probe_of(node).greeted()
     for _ in range(30):
         data = rng.integers(0, 256, 255, dtype=np.uint8).tobytes()
         assert probe.echo(data) == data
 
 
-def test_more_commands_than_the_rings_hold_are_answered(node: EmulatedNode) -> None:
+def test_more_commands_than_the_rings_hold_are_answered(node: RunningNode) -> None:
     """What the board has not read yet waits in the line, and what the line does not take waits in the board."""
     probe = probe_of(node).greeted()
     probe.tell(b"e\x10" + bytes(range(16)) + b"?" * 4000)
@@ -59,7 +60,7 @@ def test_more_commands_than_the_rings_hold_are_answered(node: EmulatedNode) -> N
     assert probe.read(4000) == b"?" * 4000
 
 
-def test_every_sample_arrives_while_the_line_talks(node: EmulatedNode, rng: np.random.Generator) -> None:
+def test_every_sample_arrives_while_the_line_talks(node: RunningNode, rng: np.random.Generator) -> None:
     probe = probe_of(node).greeted()
     x = rng.integers(-32767, 32768, 20_000).astype(np.int16)
     for part in np.split(x, 10):
@@ -69,14 +70,14 @@ def test_every_sample_arrives_while_the_line_talks(node: EmulatedNode, rng: np.r
     assert (seen.taken, seen.missing, seen.total) == (x.size, 0, int(x.sum()) % 2**32)
 
 
-def test_missing_samples_are_told_where_they_are_missing(node: EmulatedNode) -> None:
+def test_missing_samples_are_told_where_they_are_missing(node: RunningNode) -> None:
     probe = probe_of(node).greeted()
     node.feed(sample_bytes(np.array([5, 6], np.int16)), missing_samples(70), sample_bytes(np.array([7], np.int16)))
     seen = probe.samples_when(lambda s: s.taken >= 3)
     assert (seen.taken, seen.missing, seen.total) == (3, 70, 18)
 
 
-def test_a_sink_without_room_keeps_the_rest_waiting(node: EmulatedNode) -> None:
+def test_a_sink_without_room_keeps_the_rest_waiting(node: RunningNode) -> None:
     probe = probe_of(node).greeted()
     x = np.arange(1, 3001, dtype=np.int16)
     probe.tell(b"b" + (1000).to_bytes(4, "little"))
@@ -89,7 +90,7 @@ def test_a_sink_without_room_keeps_the_rest_waiting(node: EmulatedNode) -> None:
     assert (seen.taken, seen.missing, seen.total) == (x.size, 0, int(x.sum(dtype=np.int64)))
 
 
-def test_a_board_without_work_sleeps_and_a_byte_wakes_it(node: EmulatedNode) -> None:
+def test_a_board_without_work_sleeps_and_a_byte_wakes_it(node: RunningNode) -> None:
     """Asleep for 20 ms at a time, of which there are at most 50 in a second; each command ends one."""
     probe = probe_of(node).greeted()
     before = probe.state()
@@ -102,7 +103,7 @@ def test_a_board_without_work_sleeps_and_a_byte_wakes_it(node: EmulatedNode) -> 
     assert (before.reset_reason, before.supply_low) == (POWER, 0)
 
 
-def test_flash_keeps_the_rules_of_flash(node: EmulatedNode) -> None:
+def test_flash_keeps_the_rules_of_flash(node: RunningNode) -> None:
     probe = probe_of(node).greeted()
     size, sector, unit = probe.geometry()
     first, second = bytes(range(16)), bytes(range(16, 32))
@@ -122,10 +123,10 @@ def test_flash_keeps_the_rules_of_flash(node: EmulatedNode) -> None:
 
 def test_flash_outlives_the_loss_of_power(firmware: Firmware, toolchain: Toolchain, tmp_path: Path) -> None:
     data = bytes(range(16))
-    with EmulatedNode(firmware, tmp_path, toolchain=toolchain) as node:
+    with emulated_node(firmware, tmp_path, toolchain=toolchain) as node:
         assert probe_of(node).greeted().write(4096, data) == 0
         node.kill()
-    with EmulatedNode(firmware, tmp_path, toolchain=toolchain) as node:
+    with emulated_node(firmware, tmp_path, toolchain=toolchain) as node:
         probe = probe_of(node).greeted()
         assert probe.flash(4096) == data
         assert probe.state().reset_reason == POWER
@@ -136,24 +137,24 @@ def test_the_supply_fails_in_the_operation_that_it_is_told(
 ) -> None:
     """Of 16 bytes in units of 8, one unit is written, and half of the next."""
     data = bytes(range(16))
-    with EmulatedNode(firmware, tmp_path, toolchain=toolchain, cut_at=2) as node:
+    with emulated_node(firmware, tmp_path, toolchain=toolchain, cut_at=2) as node:
         probe = probe_of(node).greeted()
         assert probe.erase(0) == 0
         probe.tell(b"W" + bytes(4) + data)
         assert node.wait(10.0) == POWER_CUT
-    with EmulatedNode(firmware, tmp_path, toolchain=toolchain) as node:
+    with emulated_node(firmware, tmp_path, toolchain=toolchain) as node:
         assert probe_of(node).greeted().flash(0) == data[:12] + b"\xff" * 4
 
 
 @pytest.mark.parametrize(("command", "reason"), [(b"x", REQUESTED), (b"f", FAULT), (b"h", WATCHDOG)])
-def test_a_board_starts_again_and_says_why(command: bytes, reason: int, node: EmulatedNode) -> None:
+def test_a_board_starts_again_and_says_why(command: bytes, reason: int, node: RunningNode) -> None:
     probe = probe_of(node).greeted()
     probe.tell(command)
     assert probe.greeted().state().reset_reason == reason
     assert ("fault at" in node.errors()) == (reason == FAULT)
 
 
-def test_a_line_may_be_closed_and_opened_again(node: EmulatedNode) -> None:
+def test_a_line_may_be_closed_and_opened_again(node: RunningNode) -> None:
     probe_of(node).greeted()
     node.disconnect("link")
     node.reconnect("link")
@@ -161,7 +162,7 @@ def test_a_line_may_be_closed_and_opened_again(node: EmulatedNode) -> None:
 
 
 def test_a_board_is_ended_at_its_deadline(firmware: Firmware, toolchain: Toolchain, tmp_path: Path) -> None:
-    with EmulatedNode(firmware, tmp_path, toolchain=toolchain, deadline_s=0.7) as node:
+    with emulated_node(firmware, tmp_path, toolchain=toolchain, deadline_s=0.7) as node:
         probe_of(node).greeted()
         with pytest.raises(ToolchainError, match=r"was ended after 0\.7 s"):
             node.wait(20.0)

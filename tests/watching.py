@@ -15,7 +15,7 @@ from edge.compiler.library import Library
 from edge.node.building import FIRMWARE
 from edge.node.reference import Network, NodeConfig, State, Verdict
 
-__all__ = ["Watching", "build_watching", "linear_autoencoder", "network_source"]
+__all__ = ["Watching", "build_watching", "linear_autoencoder", "write_networks"]
 
 _SANITISED = ("-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-math-errno")
 _STRICT = ("-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Werror")
@@ -45,7 +45,7 @@ def linear_autoencoder(scaled: NDArray[np.float32], *, n_code: int) -> bytes:
     return write_tflite(values, nodes, inputs=[0], outputs=[6])
 
 
-def network_source(library: Library, network: Network) -> str:
+def _source(library: Library, network: Network) -> str:
     """C that gives a compiled library the node's form, as `network_<name>`."""
     name, upper = library.name, library.name.upper()
     given, output = network.input_as, network.output_as
@@ -74,11 +74,11 @@ const struct rw_network *kinds_network(void);
 
 
 def _networks(health: Library, health_network: Network, kinds: Library | None, kinds_network: Network | None) -> str:
-    parts = ['#include "networks.h"', network_source(health, health_network)]
+    parts = ['#include "networks.h"', _source(health, health_network)]
     parts.append("const struct rw_network *health_network(void) { place_health(); return &network_health; }")
     if kinds is None or kinds_network is None:
         return "\n".join([*parts, "const struct rw_network *kinds_network(void) { return NULL; }\n"])
-    parts.append(network_source(kinds, kinds_network))
+    parts.append(_source(kinds, kinds_network))
     parts.append("const struct rw_network *kinds_network(void) { place_kinds(); return &network_kinds; }\n")
     return "\n".join(parts)
 
@@ -119,8 +119,8 @@ def _verdict(words: NDArray[np.int32], floats: NDArray[np.float32]) -> Verdict:
     return Verdict(State(state), score if scored else None, threshold or None, _CHANGES[change], kind, probability)
 
 
-def build_watching(folder: Path, *, health: bytes, kinds: bytes | None = None) -> Watching:
-    """Compile networks and what watches with them."""
+def write_networks(folder: Path, *, health: bytes, kinds: bytes | None = None) -> tuple[list[Path], list[Path]]:
+    """Compile networks; their C files with what gives them the node's form, and the folders of their headers."""
     folder.mkdir(parents=True, exist_ok=True)
     libraries = {"health": compile_model(health, name="health", folder=folder / "health")}
     if kinds is not None:
@@ -129,14 +129,18 @@ def build_watching(folder: Path, *, health: bytes, kinds: bytes | None = None) -
     kinds_network = None if kinds is None else Network(kinds)
     text = _networks(libraries["health"], Network(health), libraries.get("kinds"), kinds_network)
     (folder / "networks.c").write_text(text)
+    models = {path.name: path for library in libraries.values() for path in library.folder.glob("*.c")}
+    return [folder / "networks.c", *models.values()], [folder, *(library.folder for library in libraries.values())]
+
+
+def build_watching(folder: Path, *, health: bytes, kinds: bytes | None = None) -> Watching:
+    """Compile networks and what watches with them."""
+    written, places = write_networks(folder, health=health, kinds=kinds)
     own = [Path(__file__).parent / "firmware" / "watching.c"]
     own += [FIRMWARE / "node" / f"rw_{name}.c" for name in ("watch", "scaler", "tail", "diagnosis", "logarithm")]
-    models = {path.name: path for library in libraries.values() for path in library.folder.glob("*.c")}
-    places = [folder, FIRMWARE / "node", *(library.folder for library in libraries.values())]
-    flags = [*_SANITISED, *_STRICT, *(f"-I{place}" for place in places)]
+    flags = [*_SANITISED, *_STRICT, *(f"-I{place}" for place in [*places, FIRMWARE / "node"])]
     program = folder / "watching"
-    files = [*own, folder / "networks.c", *models.values()]
-    command = ["gcc", *flags, *map(str, files), "-o", str(program)]
+    command = ["gcc", *flags, *map(str, [*own, *written]), "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return Watching(program)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from edge.emulator.building import BOARD_FOLDER, OWN_FLAGS, reason_of, section_s
 from edge.emulator.toolchain import CPU_FLAGS, Toolchain, run_tool
 from features.errors import ParameterError, ToolchainError
 
-__all__ = ["BOARDS", "FIRMWARE", "PORT", "Board", "Firmware", "Source", "build_firmware"]
+__all__ = ["BOARDS", "FIRMWARE", "PORT", "Board", "Firmware", "Source", "build_firmware", "compile_sources"]
 
 FIRMWARE = Path(__file__).parents[1] / "firmware"
 PORT = FIRMWARE / "port"
@@ -55,10 +56,13 @@ class Source:
         The file.
     owner : str
         ``board``, ``model`` or ``node``: whose section its code and constants are counted in.
+    definitions : tuple of str
+        Such as ``RW_N=2048``.
     """
 
     path: Path
     owner: str = "node"
+    definitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,6 @@ def build_firmware(
     folder: Path,
     *,
     includes: Sequence[Path] = (),
-    definitions: Sequence[str] = (),
     toolchain: Toolchain,
 ) -> Firmware:
     """Compile and link a program with the port of a board.
@@ -109,11 +112,9 @@ def build_firmware(
     sources : sequence of Source
         The program; its names must differ. It has one function `rw_program`.
     folder : Path
-        Takes objects and image; it is made where there is none.
+        Takes objects and image; it is made where there is none. Objects of earlier builds there are used again.
     includes : sequence of Path
         Folders of headers, beside those of the port.
-    definitions : sequence of str
-        Such as ``RW_N=2048``.
     toolchain : Toolchain
         From `find_toolchain`.
 
@@ -134,13 +135,12 @@ def build_firmware(
     chosen = BOARDS[board]
     folder.mkdir(parents=True, exist_ok=True)
     places = [PORT, _CORTEX, BOARD_FOLDER, *includes]
-    flags = [*OWN_FLAGS, "-g", f"-DRW_CORTEX_HZ={chosen.clock_hz}u", *(f"-D{text}" for text in definitions)]
-    command = [toolchain.gcc, *flags, *(f"-I{place.resolve()}" for place in places)]
-    objects = [_compile(source, command, folder) for source in [*_port_sources(board), *sources]]
+    flags = [*OWN_FLAGS, "-g", f"-DRW_CORTEX_HZ={chosen.clock_hz}u"]
+    objects = compile_sources([*_port_sources(board), *sources], folder, [toolchain.gcc, *flags], places)
     elf = folder / f"{board}.elf"
     link = [toolchain.gcc, *CPU_FLAGS, "-nostdlib", "-Wl,--gc-sections,--orphan-handling=error", f"-L{_CORTEX}"]
     script = ["-T", str(PORT / board / "rw_memory.ld")]
-    done = run_tool([*link, *script, *objects, "-lc_nano", "-lgcc", "-o", elf.name], folder=folder)
+    done = run_tool([*link, *script, *map(str, objects), "-lc_nano", "-lgcc", "-o", elf.name], folder=folder)
     if done.returncode:
         raise ToolchainError(f"the firmware for {board} does not link: {reason_of(done.stderr)}", tool=toolchain.gcc)
     return Firmware(elf, chosen, section_sizes(run_tool([toolchain.size, "-A", str(elf)]).stdout))
@@ -152,9 +152,47 @@ def _port_sources(board: str) -> list[Source]:
     return [Source(path, "board") for path in [*own, PORT / "rw_nor.c", BOARD_FOLDER / "semihosting.c"]]
 
 
-def _compile(source: Source, command: list[str], folder: Path) -> str:
-    output = f"{source.owner}_{source.path.stem}.o"
-    done = run_tool([*command, "-c", str(source.path.resolve()), "-o", output], folder=folder)
+def compile_sources(
+    sources: Sequence[Source], folder: Path, command: Sequence[str], places: Sequence[Path]
+) -> list[Path]:
+    """Compile what differs from what was compiled in this folder before.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        C files.
+    folder : Path
+        Takes the objects, in a folder for each content.
+    command : sequence of str
+        Compiler and flags.
+    places : sequence of Path
+        Folders of headers.
+
+    Returns
+    -------
+    list of Path
+        One object a source, named by its owner and its file.
+
+    Raises
+    ------
+    ToolchainError
+        If one does not compile.
+    """
+    headers = [path.read_bytes() for place in places for path in sorted(place.glob("*.h"))]
+    common = hashlib.sha256("\0".join(command).encode() + b"\0".join(headers)).digest()
+    includes = [f"-I{place.resolve()}" for place in places]
+    return [_compile(source, folder, [*command, *includes], common) for source in sources]
+
+
+def _compile(source: Source, folder: Path, command: Sequence[str], common: bytes) -> Path:
+    definitions = [f"-D{text}" for text in source.definitions]
+    path = source.path.resolve()
+    digest = hashlib.sha256(common + "\0".join(definitions).encode() + path.read_bytes()).hexdigest()
+    output = folder / digest[:16] / f"{source.owner}_{path.stem}.o"
+    if output.exists():
+        return output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    done = run_tool([*command, *definitions, "-c", str(path), "-o", str(output)], folder=folder)
     if done.returncode:
-        raise ToolchainError(f"{source.path.name} does not compile: {reason_of(done.stderr)}", tool=command[0])
+        raise ToolchainError(f"{path.name} does not compile: {reason_of(done.stderr)}", tool=command[0])
     return output

@@ -8,13 +8,23 @@ from pathlib import Path
 
 from edge.emulator.building import reason_of
 from edge.emulator.toolchain import run_tool
-from edge.node.building import PORT, Source
+from edge.node.building import PORT, Source, compile_sources
 from edge.node.running import LINES, RunningNode
 from features.errors import ToolchainError
 
 __all__ = ["build_host_firmware", "host_node"]
 
-_FLAGS = ("-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-Werror")
+_FLAGS = (
+    "-std=c11",
+    "-O1",
+    "-g",
+    "-fno-math-errno",
+    "-Wall",
+    "-Wextra",
+    "-Wconversion",
+    "-Wdouble-promotion",
+    "-Werror",
+)
 _SANITISERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
@@ -23,7 +33,6 @@ def build_host_firmware(
     folder: Path,
     *,
     includes: Sequence[Path] = (),
-    definitions: Sequence[str] = (),
     sanitise: bool = False,
 ) -> Path:
     """Compile and link a program with the port of the host.
@@ -33,11 +42,9 @@ def build_host_firmware(
     sources : sequence of Source
         The program, as in `edge.node.building.build_firmware`.
     folder : Path
-        Takes the program; it is made where there is none.
+        Takes objects and program; it is made where there is none. Objects of earlier builds there are used again.
     includes : sequence of Path
         Folders of headers, beside those of the port.
-    definitions : sequence of str
-        Such as ``RW_N=2048``.
     sanitise : bool
         With the address and the undefined-behaviour sanitiser, either ending the program.
 
@@ -56,12 +63,12 @@ def build_host_firmware(
         raise ToolchainError("no C compiler was found on this machine; install gcc", tool="gcc")
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / "node"
-    flags = [*_FLAGS, *(_SANITISERS if sanitise else ()), *(f"-D{text}" for text in definitions)]
-    places = [f"-I{place.resolve()}" for place in (PORT, *includes)]
-    files = [PORT / "host" / "rw_host.c", PORT / "rw_nor.c", *(source.path.resolve() for source in sources)]
-    done = run_tool([compiler, *flags, *places, *map(str, files), "-o", str(program)])
+    flags = [*_FLAGS, *(_SANITISERS if sanitise else ())]
+    own = [Source(PORT / "host" / "rw_host.c", "board"), Source(PORT / "rw_nor.c", "board")]
+    objects = compile_sources([*own, *sources], folder, [compiler, *flags], [PORT, *includes])
+    done = run_tool([compiler, *flags, *map(str, objects), "-o", str(program)])
     if done.returncode:
-        raise ToolchainError(f"the firmware for the host does not build: {reason_of(done.stderr)}", tool=compiler)
+        raise ToolchainError(f"the firmware for the host does not link: {reason_of(done.stderr)}", tool=compiler)
     return program
 
 
@@ -71,6 +78,7 @@ def host_node(
     *,
     deadline_s: float = 60.0,
     lines: Sequence[str] = LINES,
+    wait: bool = True,
     arguments: Sequence[str] = (),
 ) -> RunningNode:
     """Make a node of a process of this machine; entering it starts the process.
@@ -85,6 +93,8 @@ def host_node(
         Seconds after which it is ended.
     lines : sequence of str
         Those that are served; without ``samples``, a `replay` is to be among the arguments.
+    wait : bool
+        Whether the node starts only when all its lines are connected.
     arguments : sequence of str
         What is to go wrong, such as ``lose-ppm=50`` or ``cut=3``; `rw_host.c` lists all.
 
@@ -94,5 +104,5 @@ def host_node(
         Not started yet.
     """
     served = [f"{name}={name}.sock" for name in lines]
-    command = [str(program.resolve()), *served, "flash=flash.bin", *arguments]
+    command = [str(program.resolve()), *served, "flash=flash.bin", f"wait={int(wait)}", *arguments]
     return RunningNode(command, folder, lines=lines, deadline_s=deadline_s)

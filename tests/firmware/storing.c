@@ -29,7 +29,7 @@ struct flashed *make(const uint8_t *content)
     struct flashed *f = calloc(1, sizeof *f);
     memcpy(f->memory, content, sizeof f->memory);
     f->nor.memory = f->memory;
-    f->nor.flash = (struct rw_flash){f->memory, sizeof f->memory, SECTOR_BYTES, UNIT_BYTES};
+    f->nor.flash = (struct rw_board_flash){f->memory, sizeof f->memory, SECTOR_BYTES, UNIT_BYTES};
     f->board.context = f;
     f->board.flash = f->nor.flash;
     f->board.erase = erase;

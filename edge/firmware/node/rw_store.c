@@ -45,7 +45,7 @@ static bool holds(const struct rw_store *store, uint32_t place, uint32_t *sequen
 enum rw_store_status rw_store_open(struct rw_store *store, const struct rw_board *board, uint32_t sector,
                                    uint32_t sectors)
 {
-    const struct rw_flash *flash = &board->flash;
+    const struct rw_board_flash *flash = &board->flash;
     uint32_t sequence;
 
     if (sectors == 0 || RW_STORE_HEAD_BYTES % flash->unit_bytes != 0 ||

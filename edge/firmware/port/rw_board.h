@@ -38,7 +38,7 @@ struct rw_sink {
 };
 
 /* Memory that keeps what is written without power: sectors are erased to 0xFF, units are then written once each. */
-struct rw_flash {
+struct rw_board_flash {
     const uint8_t *base; /* where it is read in place */
     uint32_t bytes;
     uint32_t sector_bytes;
@@ -47,7 +47,7 @@ struct rw_flash {
 
 struct rw_board {
     void *context;
-    struct rw_flash flash;
+    struct rw_board_flash flash;
     /* Milliseconds since some moment, modulo 2^32. */
     uint32_t (*now_ms)(void *context);
     /* Returns at the next interrupt of line or samples, at once if there was one since the last call, or after ms. */

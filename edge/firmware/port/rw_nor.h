@@ -12,7 +12,7 @@
 
 struct rw_nor {
     uint8_t *memory;
-    struct rw_flash flash; /* base is the memory */
+    struct rw_board_flash flash; /* base is the memory */
     uint32_t operations;   /* so far */
     uint32_t cut_at;       /* the operation that the supply fails in; 0 for none */
     bool dead;

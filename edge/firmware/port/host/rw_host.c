@@ -3,6 +3,7 @@
  *   link=PATH       the line of the link: a socket on which one peer at a time is served
  *   samples=PATH    samples over a socket, as rw_sample_port reads them; the board waits for room
  *   replay=PATH     samples of a file of int16, over and over, at rate=HZ and never waiting: what finds no room is lost
+ *   wait=1          the program starts only when every line has a peer
  *   flash=PATH      the file of the flash
  *   cut=N           the supply fails in the N-th operation of flash: the process ends with status 77
  *   low=N           the supply is low while the N-th second of the process runs, from 0
@@ -44,12 +45,14 @@ struct rw_host {
     struct rw_line link, samples;
     const struct rw_sink *node;
     struct rw_sample_port port;
+    uint8_t unread[4096]; /* of the samples' line */
+    size_t n_unread, next_unread;
     struct rw_nor nor;
     int flash_file;
     int16_t *replay;
     size_t replay_n;
     uint64_t replayed, taken; /* samples so far: of the replay, and of all */
-    uint32_t rate_hz, lose_ppm, lose_samples, up_ms, down_ms, low_s;
+    uint32_t rate_hz, lose_ppm, lose_samples, up_ms, down_ms, low_s, waits;
     uint64_t random;
     uint64_t started_ns, replay_started_ns;
     enum rw_reset reason;
@@ -228,11 +231,24 @@ static void replay_due(void)
     }
 }
 
+static bool next_sample_byte(uint8_t *byte)
+{
+    if (host.next_unread == host.n_unread) {
+        host.n_unread = read_line(&host.samples, host.unread, sizeof host.unread);
+        host.next_unread = 0;
+    }
+    if (host.next_unread == host.n_unread) {
+        return false;
+    }
+    *byte = host.unread[host.next_unread++];
+    return true;
+}
+
 static void read_samples(void)
 {
     uint8_t byte;
 
-    while (host.port.sink != NULL && !host.port.held && read_line(&host.samples, &byte, 1) == 1) {
+    while (host.port.sink != NULL && !host.port.held && next_sample_byte(&byte)) {
         (void)rw_sample_port_byte(&host.port, byte);
         host.busy = true;
     }
@@ -382,7 +398,7 @@ static bool take_number(const char *argument)
     } numbers[] = {
         {"cut", &host.nor.cut_at},     {"rate", &host.rate_hz},           {"low", &host.low_s},
         {"lose-ppm", &host.lose_ppm},  {"lose-samples", &host.lose_samples}, {"up", &host.up_ms},
-        {"down", &host.down_ms},
+        {"down", &host.down_ms},       {"wait", &host.waits},
     };
     const char *value;
 
@@ -435,6 +451,16 @@ static const struct rw_board board = {
     .reset = reset,
 };
 
+static void wait_for(struct rw_line *line)
+{
+    struct pollfd fd = {line->listening, POLLIN, 0};
+
+    while (line->listening >= 0 && line->peer < 0) {
+        (void)poll(&fd, 1, -1);
+        accept_peer(line);
+    }
+}
+
 int main(int argc, char **argv)
 {
     memset(flash_memory, 0xFF, sizeof flash_memory);
@@ -446,6 +472,10 @@ int main(int argc, char **argv)
     host.nor.flash = board.flash;
     host.nor.changed = changed;
     host.nor.cut = cut;
+    if (host.waits) {
+        wait_for(&host.link);
+        wait_for(&host.samples);
+    }
     signal(SIGALRM, on_alarm);
     (void)sigsetjmp(host.start, 1);
     kick(NULL);

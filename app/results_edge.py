@@ -254,7 +254,7 @@ def _integral_line(row: Row, own: Sequence[Row]) -> list[str]:
     named = {"metric_name": "" if dense is None else dense["metric_name"], **row}
     names = ("weights_saved", "computation_saved_before", "activations_active", "computation_saved")
     shares = [f"{row[name]:.1%}" for name in names]
-    asked = f"{1.0 - row['left_by_group'] / (1.0 - row['weights_saved']):.1%}"
+    asked = f"{1.0 - row['left_by_group'] / row['left_by_block']:.1%}"
     possible = _times(1.0, 1.0 - row["computation_saved"])
     gained = "" if dense is None else _times(dense["cycles"], row["cycles"])
     cycles = "" if row["cycles"] is None else f"{row['cycles']:,}"

@@ -296,7 +296,7 @@ def prune_both(
     dict
         Shares of all multiplications saved by weights alone, by weights and the zeros that ReLU leaves anyway, and by
         weights and pruned activations; share of activations that are left; share of multiplications left to a kernel
-        that asks once for each group of four activations; metrics in float on the test part, of both prunings and of
+        that skips blocks of weights, and to one that also asks once for each group of four activations; metrics in float on the test part, of both prunings and of
         weights alone; and the cycles on the node, which the zeros among activations do not lower. Of the other seeds
         what is saved and the metrics, under ``repeats``.
     """
@@ -331,7 +331,7 @@ def _both(task: Task, model: Any, point: Point, dense: Reached, seed: int, progr
         progress=progress,
         judged=task.test.inputs,
     )
-    by_group = activity(integral.model, task.test.inputs, block=block_of(point.shape))
+    in_blocks = activity(integral.model, task.test.inputs, block=block_of(point.shape))
     macs = sum(one.macs for one in integral.counted)
     return {
         "weights_saved": 1.0 - sum(one.by_weight for one in integral.before) / macs,
@@ -339,7 +339,8 @@ def _both(task: Task, model: Any, point: Point, dense: Reached, seed: int, progr
         "computation_saved": integral.saved,
         "activations_active_before": _mean_active(integral.before),
         "activations_active": _mean_active(integral.counted),
-        "left_by_group": sum(one.by_group for one in by_group) / macs,
+        "left_by_block": sum(one.by_block for one in in_blocks) / macs,
+        "left_by_group": sum(one.by_group for one in in_blocks) / macs,
         "winner_rates": dict(integral.rates),
         "metric_name": task.metric,
         "metric": dense_of(task, integral.model).test,

@@ -34,9 +34,11 @@ class Activity:
         Where the weight is not 0.
     by_both : float
         Where neither weight nor activation is 0.
+    by_block : float
+        Of the kept blocks of weights, zeros in them and padding included: what a kernel computes that skips blocks.
     by_group : float
-        Of the kept blocks of weights whose four activations are not all 0: what a kernel computes that asks once a
-        group. Equal to what its kept blocks hold where groups cross taps.
+        Of these blocks, those whose four activations are not all 0: what a kernel computes that asks once a group.
+        Equal to ``by_block`` where groups cross taps.
     active : float
         Share of the layer's input values that are not 0.
     """
@@ -45,6 +47,7 @@ class Activity:
     macs: float
     by_weight: float
     by_both: float
+    by_block: float
     by_group: float
     active: float
 
@@ -74,7 +77,7 @@ def activity(model: Any, inputs: NDArray[np.floating], *, block: Block | None = 
     if not len(inputs):
         raise ParameterError("activity was asked for without inputs; at least one is wanted")
     layers = prunable(model)
-    sums = np.zeros((len(layers), 5))
+    sums = np.zeros((len(layers), 6))
     for chunk in inputs_of_layers(model, inputs):
         for i, (layer, values) in enumerate(zip(layers, chunk, strict=True)):
             sums[i] += _counts(layer, values != 0.0, block or Block(1, _GROUP))
@@ -100,14 +103,15 @@ def inputs_of_layers(model: Any, inputs: NDArray[np.floating]) -> Iterator[list[
 
 
 def _counts(layer: Any, active: NDArray[np.bool_], block: Block) -> NDArray[np.float64]:
-    """Sums over some inputs: all, by weight, by both, by group, and the share of active values of each input."""
+    """Sums over some inputs: all, by weight, both, block and group, and the share of active values of each input."""
     kernel = np.asarray(layer.kernel)
     ones, here = np.ones(active.shape, np.float32), active.astype(np.float32)
     macs = _applied(layer, ones, np.ones(kernel.shape, np.float32))
     by_weight = _applied(layer, ones, (kernel != 0).astype(np.float32))
     by_both = _applied(layer, here, (kernel != 0).astype(np.float32))
     share = float(active.reshape(len(active), -1).mean(axis=1).sum())
-    return np.array([macs, by_weight, by_both, _by_group(layer, active, kernel, block), share])
+    by_block, by_group = (_by_group(layer, met, kernel, block) for met in (np.ones_like(active), active))
+    return np.array([macs, by_weight, by_both, by_block, by_group, share])
 
 
 def _by_group(layer: Any, active: NDArray[np.bool_], kernel: NDArray[np.float32], block: Block) -> float:

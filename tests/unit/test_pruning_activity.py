@@ -100,6 +100,7 @@ def test_groups_are_skipped_where_all_four_activations_are_zero(rng: np.random.G
     kept = kept_blocks(np.asarray(model.get_layer("last").kernel), block_of("4x4"))[:, 0]
     blocks = (values.reshape(40, 1, 4).any(axis=2)[:, None] & kept).sum() / 40
     assert counted.by_group == pytest.approx(16.0 * blocks)
+    assert counted.by_block == 16.0 * kept.sum() > counted.by_group
 
 
 def test_only_activations_of_a_rectifier_are_pruned() -> None:

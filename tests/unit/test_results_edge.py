@@ -57,6 +57,7 @@ def _results() -> dict[str, Any]:
         _row("M1", "1x4 50", 300_000, 0.95),
     ]
     integral = {
+        "left_by_block": 0.2,
         "left_by_group": 0.08,
         "computation_saved_before": 0.85,
         "model": "M1 network",
@@ -168,7 +169,7 @@ def test_rows_from_several_seeds_stand_with_each() -> None:
 
 def test_integral_pruning_stands_beside_what_the_node_gains() -> None:
     text = edge_page(_results())
-    # A tenth of the computation is left; of a fifth of the weights, 0.08 meet a group that is not zero.
+    # A tenth of the computation is left; of a fifth in kept blocks, 0.08 meet a group that is not zero.
     line = "| M1 | 80.0% | 85.0% | 50.0% | 90.0% | AUC 94.70% | +0.30 points | -0.10 points | 60.0% | 10.00 | 2.00 |"
     assert f"{line} 215,000 |" in text.splitlines()
     assert "71.1 to 96.35 %" in text

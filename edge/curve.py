@@ -296,9 +296,9 @@ def prune_both(
     dict
         Shares of all multiplications saved by weights alone, by weights and the zeros that ReLU leaves anyway, and by
         weights and pruned activations; share of activations that are left; share of multiplications left to a kernel
-        that skips blocks of weights, and to one that also asks once for each group of four activations; metrics in float on the test part, of both prunings and of
-        weights alone; and the cycles on the node, which the zeros among activations do not lower. Of the other seeds
-        what is saved and the metrics, under ``repeats``.
+        that skips blocks of weights, and to one that also asks once for each group of four activations; metrics in
+        float on the test part, of both prunings and of weights alone; and the cycles on the node, which the zeros among
+        activations do not lower. Of the other seeds what is saved and the metrics, under ``repeats``.
     """
     first = Reached(picked.row.validation_dense_float, picked.row.metric_dense_float)
     figures = _both(task, picked.model, picked.point, first, seeds[0], progress)

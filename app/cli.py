@@ -31,6 +31,7 @@ _COMMANDS = {
     "edge": ("edge", "Prune, quantise, check, export, compile and run networks for Cortex-M4 nodes."),
     "backup": ("backups", "Write database and bundles into one file."),
     "restore": ("backups", "Put a backup into an empty data folder."),
+    "node": ("node", "Make keys for nodes, and sign what they run."),
     "settings": ("inspect", "List the settings with their values."),
     "doctor": ("inspect", "Say what is installed, reachable and missing."),
 }

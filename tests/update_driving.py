@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from c_programs import DRIVERS, FIRMWARE, build_program, run_program
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -45,10 +47,17 @@ class Place(NamedTuple):
 
 
 NO_SLOT = 0xFF
+_STATUSES = (FIRMWARE / "update" / "rw_update_status.h").read_text()
+REASON = {name: int(code) for name, code in re.findall(r"X\((\w+), (\d+), \"", _STATUSES)}
 EMPTY, RECEIVING, STAGED, TRIAL, CONFIRMED = range(5)
 
 
-def driver(folder: Path) -> Path:
+def driver(factory: pytest.TempPathFactory) -> Path:
+    """Built once for all test files of a session."""
+    folder = factory.getbasetemp() / "update-driver"
+    if folder.is_dir():
+        return folder / "program"
+    folder.mkdir()
     sources = [
         *sorted((FIRMWARE / "update").glob("*.c")),
         *sorted((FIRMWARE / "crypto").glob("*.c")),

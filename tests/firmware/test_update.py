@@ -16,6 +16,7 @@ from update_driving import (
     NO_SLOT,
     OPERATORS,
     OTHER_KEY,
+    REASON,
     RECEIVING,
     STAGED,
     TRIAL,
@@ -26,8 +27,6 @@ from update_driving import (
     place,
 )
 
-_HEADER = (FIRMWARE / "update" / "rw_update_status.h").read_text()
-REASON = {name: int(code) for name, code in re.findall(r"X\((\w+), (\d+), \"", _HEADER)}
 OK = REASON["OK"]
 
 _SLOTS_AT, _RECORDS_AT = (256, 1280), (2304, 2560)  # in the simulated flash of 1,024 bytes a slot
@@ -35,7 +34,7 @@ _SLOTS_AT, _RECORDS_AT = (256, 1280), (2304, 2560)  # in the simulated flash of 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return driver(tmp_path_factory.mktemp("update"))
+    return driver(tmp_path_factory)
 
 
 def flipped(content: bytes, at: int) -> bytes:

@@ -34,7 +34,7 @@ _FLASHES = {
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return driver(tmp_path_factory.mktemp("update"))
+    return driver(tmp_path_factory)
 
 
 @pytest.mark.parametrize("flash", _FLASHES.values(), ids=_FLASHES)

@@ -1,0 +1,164 @@
+"""The subcommands that make keys, sign model images and firmware images, and say what an image holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+__all__ = ["image", "inspect", "keygen", "package"]
+
+_FILE = click.Path(path_type=Path)
+_PRIVATE, _PUBLIC, _HEADER = "private.pem", "public.pem", "rw_update_keys.h"
+
+
+@click.command()
+@click.argument("folder", type=_FILE)
+def keygen(folder: Path) -> None:
+    """Make a key in FOLDER: private.pem to sign with, public.pem, and rw_update_keys.h for the firmware.
+
+    Whoever has private.pem decides what the nodes run: keep it off the machines that nodes are connected to.
+    """
+    from edge.node.package import generate_key, read_private_key, render_key_header, render_public_key
+    from features.errors import ParameterError
+
+    place = folder / _PRIVATE
+    if place.exists():
+        raise ParameterError(f"{place} is there already; a key that is lost cannot be made again, so none is replaced")
+    folder.mkdir(parents=True, exist_ok=True)
+    pem = generate_key()
+    public = read_private_key(pem).public_key()
+    place.touch(mode=0o600)
+    place.write_bytes(pem)
+    (folder / _PUBLIC).write_bytes(render_public_key(public))
+    (folder / _HEADER).write_text(render_key_header([public]))
+    click.echo(f"{place}: to sign with, not encrypted; {folder / _HEADER} goes into the firmware")
+
+
+@click.command()
+@click.argument("model", type=_FILE)
+@click.option("--key", type=_FILE, required=True, help="Private key (.pem) that signs.")
+@click.option("--version", type=click.IntRange(0, 2**32 - 1), required=True, help="Above all that nodes confirmed.")
+@click.option("--name", required=True, help="Of the model: 1 to 32 bytes.")
+@click.option("--operator", "operators", type=click.IntRange(0, 2**32 - 1), multiple=True, help="Id; may be repeated.")
+@click.option("--memory", "memory_bytes", type=click.IntRange(0), required=True, help="Bytes that it runs in.")
+@click.option("--golden-input", type=_FILE, required=True, help="A window of its input: raw int8.")
+@click.option("--golden-output", type=_FILE, required=True, help="What it makes of that: raw int8.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME=NUMBER", help="For people; may be repeated.")
+@click.option("--contract", metavar="HEX", help="Hash of its features, 16 digits.  [default: today's for nodes]")
+@click.option("--output", type=_FILE, required=True, help="The image to be written.")
+def package(
+    model: Path,
+    *,
+    key: Path,
+    version: int,
+    name: str,
+    operators: tuple[int, ...],
+    memory_bytes: int,
+    golden_input: Path,
+    golden_output: Path,
+    metrics: tuple[str, ...],
+    contract: str | None,
+    output: Path,
+) -> None:
+    """Sign MODEL, packed for nodes, as an image that they take over their link."""
+    from edge.node.package import image_id, make_image, read_private_key
+    from features.contract import NODE
+
+    content = make_image(
+        _read(model),
+        version=version,
+        contract=_contract(contract or NODE.hash),
+        operators=operators,
+        memory_bytes=memory_bytes,
+        golden_input=_read(golden_input),
+        golden_output=_read(golden_output),
+        name=name,
+        metrics=dict(map(_metric, metrics)),
+        key=read_private_key(_read(key)),
+    )
+    output.write_bytes(content)
+    click.echo(f"{output}: {name}, version {version}, {len(content):,} bytes, id {image_id(content).hex()}")
+
+
+@click.command()
+@click.argument("content", metavar="IMAGE", type=_FILE)
+@click.option("--key", "keys", type=_FILE, multiple=True, required=True, help="Public key (.pem); may be repeated.")
+def inspect(content: Path, *, keys: tuple[Path, ...]) -> None:
+    """Check a model IMAGE as a node does and print its manifest as JSON."""
+    from edge.node.package import image_id, open_image, read_public_key
+
+    raw = _read(content)
+    manifest = open_image(raw, keys=[read_public_key(_read(key)) for key in keys]).manifest
+    shown = {
+        "name": manifest.name,
+        "version": manifest.version,
+        "contract": manifest.contract.hex(),
+        "operators": list(manifest.operators),
+        "model_bytes": manifest.model_bytes,
+        "memory_bytes": manifest.memory_bytes,
+        "golden_bytes": [len(manifest.golden_input), len(manifest.golden_output)],
+        "metrics": dict(manifest.metrics),
+        "sha512": manifest.digest.hex(),
+        "id": image_id(raw).hex(),
+    }
+    click.echo(json.dumps(shown, indent=2))
+
+
+@click.command()
+@click.argument("binary", type=_FILE)
+@click.option("--key", type=_FILE, required=True, help="Private key (.pem) that signs.")
+@click.option("--version", required=True, help="Such as 1.2.3+4.")
+@click.option("--slot-bytes", type=click.IntRange(1), required=True, help="Of MCUboot's slots.")
+@click.option("--header-bytes", default=0x200, show_default=True, help="In front of the firmware's vectors.")
+@click.option("--align", default="8", show_default=True, type=click.Choice(["1", "2", "4", "8", "16", "32"]))
+@click.option("--output", type=_FILE, required=True, help="The image to be written.")
+def image(
+    binary: Path, *, key: Path, version: str, slot_bytes: int, header_bytes: int, align: str, output: Path
+) -> None:
+    """Sign the firmware BINARY as an image for MCUboot; `--align` is the smallest write of its flash, in bytes."""
+    from edge.node.firmware_image import make_firmware_image
+
+    made = make_firmware_image(
+        binary,
+        output,
+        version=version,
+        slot_bytes=slot_bytes,
+        key=key,
+        header_bytes=header_bytes,
+        align=int(align),
+    )
+    click.echo(f"{output}: firmware {made.version}, {made.code_bytes:,} bytes behind a header of {made.header_bytes}")
+
+
+def _read(path: Path) -> bytes:
+    from features.errors import ArtifactError
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _contract(text: str) -> bytes:
+    from edge.node.manifest import CONTRACT_BYTES
+    from features.errors import ParameterError
+
+    try:
+        contract = bytes.fromhex(text)
+    except ValueError:
+        contract = b""
+    if len(contract) != CONTRACT_BYTES:
+        raise ParameterError(f"{text!r} is no hash of a contract; {2 * CONTRACT_BYTES} hexadecimal digits are wanted")
+    return contract
+
+
+def _metric(text: str) -> tuple[str, float]:
+    from features.errors import ParameterError
+
+    name, _, number = text.partition("=")
+    try:
+        return name, float(number)
+    except ValueError as error:
+        raise ParameterError(f"{text!r} is no metric; NAME=NUMBER is wanted, such as auc=0.97") from error

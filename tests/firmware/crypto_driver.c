@@ -1,8 +1,8 @@
 /* Reads cases from standard input until it ends, and writes for each what the firmware's crypto says of it.
  *
- * A case is a letter and a 32-bit length n (host order). 'v': key, signature, n bytes of message; answered by one byte,
- * 0 or 1. 'h': 32-bit length of pieces, n bytes; answered by the 64 bytes of their SHA-512, taken in such pieces. What is
- * handed over lies in memory of exactly its size, so that a sanitiser sees any byte read beyond it.
+ * A case is a letter and a 32-bit length n (host order). 'v': key, signature, n bytes of message; answered by one
+ * byte, 0 or 1. 'h': 32-bit length of pieces, n bytes; answered by the 64 bytes of their SHA-512, taken in such
+ * pieces. What is handed over lies in memory of exactly its size, so that a sanitiser sees any byte read beyond it.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* A flash in memory that obeys the rules of one, and whose power fails at a step of the test's choosing.
  *
- * A step is the erasure of one sector or the writing of one unit. The one at which power fails is done by half: of a unit,
- * some bits of those to be cleared are; of a sector, everything may be left as any bits, or all as erased. Then stop is
- * called, which must not return. Ended with a message is the program that writes a unit which was not erased, writes into a
- * sector whose erasure was cut, or steps outside an area.
+ * A step is the erasure of one sector or the writing of one unit. The one at which power fails is done by half: of a
+ * unit, some bits of those to be cleared are; of a sector, everything may be left as any bits, or all as erased. Then
+ * stop is called, which must not return. Ended with a message is the program that writes a unit which was not erased,
+ * writes into a sector whose erasure was cut, or steps outside an area.
  */
 #ifndef FLASH_SIMULATOR_H
 #define FLASH_SIMULATOR_H

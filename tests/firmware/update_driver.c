@@ -362,8 +362,8 @@ static void live_through(uint64_t first, uint64_t second)
     }
 }
 
-/* n images with fate, bytes, content; every how many-th pair of cuts (0: single ones only), seeds. Answers the number of
- * steps and of runs. */
+/* n images with fate, bytes, content; every how many-th pair of cuts (0: single ones only), seeds. Answers the
+ * number of steps and of runs. */
 static void prove_law(void)
 {
     n_images = word();

@@ -47,7 +47,8 @@ static const struct addend base = {
 };
 
 /* The order of B: 2^252 + 27742317777372353535851937790883648493. */
-static const uint32_t order[RW_FIELD_WORDS] = {0x5cf5d3edu, 0x5812631au, 0xa2f79cd6u, 0x14def9deu, 0, 0, 0, 0x10000000u};
+static const uint32_t order[RW_FIELD_WORDS] = {0x5cf5d3edu, 0x5812631au, 0xa2f79cd6u, 0x14def9deu, 0, 0, 0,
+                                               0x10000000u};
 
 static bool below(const uint32_t a[RW_FIELD_WORDS], const uint32_t limit[RW_FIELD_WORDS])
 {

@@ -1,8 +1,8 @@
 /* Arithmetic modulo p = 2^255 - 19 on words of 32 bits: 2^256 is 38 modulo p, so what runs over is folded in 38 times.
  *
- * A product of two words and two more words fits 64 bits exactly: (2^32 - 1)^2 + 2 (2^32 - 1) = 2^64 - 1. The time that
- * anything takes depends on the values, which are public. Loops stay loops: a verification takes some thousand products,
- * and a node wants its flash. Source of p: RFC 7748, section 4.1.
+ * A product of two words and two more words fits 64 bits exactly: (2^32 - 1)^2 + 2 (2^32 - 1) = 2^64 - 1. The time
+ * that anything takes depends on the values, which are public. Loops stay loops: a verification takes some thousand
+ * products, and a node wants its flash. Source of p: RFC 7748, section 4.1.
  */
 #include "rw_field25519.h"
 

@@ -1,4 +1,5 @@
-/* Numbers modulo p = 2^255 - 19 in eight words of 32 bits, least first; any value below 2^256 stands for its residue. */
+/* Numbers modulo p = 2^255 - 19 in eight words of 32 bits, least first; any value below 2^256 stands for its
+ * residue. */
 #ifndef RW_FIELD25519_H
 #define RW_FIELD25519_H
 

@@ -9,7 +9,7 @@
 #define MODEL_ALIGNMENT 8u
 #define DIGESTED_AT_ONCE 4096u /* bytes between two signs of life */
 
-_Static_assert(RW_IMAGE_FRAME_BYTES == LENGTH_BYTES + RW_ED25519_SIGNATURE_BYTES, "length and signature frame a manifest");
+_Static_assert(RW_IMAGE_FRAME_BYTES == LENGTH_BYTES + RW_ED25519_SIGNATURE_BYTES, "length and signature frame it");
 
 static void show_life(const struct rw_update_config *config)
 {

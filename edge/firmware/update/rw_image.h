@@ -34,8 +34,8 @@ struct rw_update_config {
 /* Bytes that must be there before the head can be checked; 0 where the n first bytes cannot be those of an image. */
 size_t rw_image_head_bytes(const uint8_t *bytes, size_t n);
 
-/* Signature, manifest, contract, operators and memory of the image whose head lies in the n bytes; the model itself need
- * not be there. size: bytes of the whole image. */
+/* Signature, manifest, contract, operators and memory of the image whose head lies in the n bytes; the model itself
+ * need not be there. size: bytes of the whole image. */
 enum rw_update_status rw_image_check_head(struct rw_image *out, size_t *size, const uint8_t *bytes, size_t n,
                                           const struct rw_update_config *config);
 

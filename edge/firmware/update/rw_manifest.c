@@ -1,4 +1,5 @@
-/* Reads a manifest from front to back; what its reader refuses, and any key out of its place, makes the whole refused. */
+/* Reads a manifest from front to back; what its reader refuses, and any key out of its place, makes the whole
+ * refused. */
 #include "rw_manifest.h"
 
 #include "rw_cbor.h"

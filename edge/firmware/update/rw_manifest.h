@@ -1,4 +1,5 @@
-/* The manifest of a model image: a CBOR map with the keys 1 to 11, all of them, in this order, in the shortest encoding.
+/* The manifest of a model image: a CBOR map with the keys 1 to 11, all of them, in this order, in the shortest
+ * encoding.
  *
  *  1 format, 1 here             5 bytes of the model           9 golden window: the model's input, int8
  *  2 version, uint32            6 SHA-512 of these            10 golden output, int8

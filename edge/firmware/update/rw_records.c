@@ -1,10 +1,10 @@
 /* A record is 64 bytes: magic, sequence, highest version, image bytes (32 bits each, least byte first), id (16 bytes),
- * active, phase, boots, reason (a byte each), zeros, and the CRC-32 of all before it. Record n lies in place n modulo 2,
- * so that the newest one stays untouched while the next is written.
+ * active, phase, boots, reason (a byte each), zeros, and the CRC-32 of all before it. Record n lies in place n modulo
+ * 2, so that the newest one stays untouched while the next is written.
  *
- * A record whose writing was cut is there or not; it must read the same ever after, or until the next record is whole: a
- * flash on which it may not is covered for one such cut, not for two in a row. Every step that cannot be taken back is taken
- * only after the record that allows it, and is taken again after that record.
+ * A record whose writing was cut is there or not; it must read the same ever after, or until the next record is whole:
+ * a flash on which it may not is covered for one such cut, not for two in a row. Every step that cannot be taken back
+ * is taken only after the record that allows it, and is taken again after that record.
  */
 #include "rw_records.h"
 

@@ -1,5 +1,6 @@
-/* The steps of an update, each of which can be cut off: what a step destroys is named as worthless by a record before, what
- * it made counts by a record behind. Only one record moves the node to another confirmed model: that of rw_slots_confirm.
+/* The steps of an update, each of which can be cut off: what a step destroys is named as worthless by a record before,
+ * what it made counts by a record behind. Only one record moves the node to another confirmed model: that of
+ * rw_slots_confirm.
  */
 #include "rw_slots.h"
 

@@ -1,10 +1,10 @@
 /* Where a transfer goes on after a power cut is read off the slot itself: behind the last byte that is not as erased.
  *
- * Of the unit and of the sector there, nothing is sure: the unit may be half written, the sector half erased. Where a unit
- * may be written again, the transfer goes on with that unit. Elsewhere it goes on with that sector, and from then on erases
- * every sector before it writes there, since one that looks erased may be so by half only. Sectors are begun in order, so
- * that all below the last touched one are complete. Bytes at the end of what arrived that equal an erased byte are sent
- * again.
+ * Of the unit and of the sector there, nothing is sure: the unit may be half written, the sector half erased. Where a
+ * unit may be written again, the transfer goes on with that unit. Elsewhere it goes on with that sector, and from then
+ * on erases every sector before it writes there, since one that looks erased may be so by half only. Sectors are begun
+ * in order, so that all below the last touched one are complete. Bytes at the end of what arrived that equal an erased
+ * byte are sent again.
  */
 #include "rw_transfer.h"
 

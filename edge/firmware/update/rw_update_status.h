@@ -1,4 +1,5 @@
-/* Why an update was refused or a model given up: codes that are kept in flash and sent to the host, with their words. */
+/* Why an update was refused or a model given up: codes that are kept in flash and sent to the host, with their
+ * words. */
 #ifndef RW_UPDATE_STATUS_H
 #define RW_UPDATE_STATUS_H
 

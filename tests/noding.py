@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.emulator.toolchain import Toolchain
-from edge.node.building import FIRMWARE, Firmware, Source, build_firmware
+from edge.node.building import NODE_FOLDERS, Firmware, Source, build_firmware, node_sources
 from edge.node.host import build_host_firmware
 from edge.node.reference import State, Verdict
 from edge.node.running import RunningNode
@@ -57,7 +57,6 @@ class Report:
     reports_dropped: int
     commissioned: bool
     has_features: bool
-    time_is_set: bool
     boots: int
     reset_reason: int
     verdict: Verdict
@@ -78,9 +77,10 @@ class Chunk:
 def _sources(setting: Setting, networks: Networks) -> tuple[list[Source], list[Path]]:
     written, places = networks
     own = [Source(Path(__file__).parent / "firmware" / "node_program.c", definitions=setting.definitions())]
-    parts = [*(FIRMWARE / "node").glob("*.c"), *(FIRMWARE / "frontend").glob("*.c"), FIRMWARE / "link" / "rw_crc32.c"]
-    own += [Source(path) for path in sorted(parts)] + [Source(path, "model") for path in written]
-    return own, [*places, *(FIRMWARE / name for name in ("node", "frontend", "link"))]
+    own += [Source(path) for path in node_sources() if path.name != "rw_main.c"] + [
+        Source(path, "model") for path in written
+    ]
+    return own, [*places, *NODE_FOLDERS]
 
 
 def build_for_host(folder: Path, setting: Setting, networks: Networks) -> Path:
@@ -159,7 +159,6 @@ def _report(body: bytes) -> Report:
         reports_dropped=w[5],
         commissioned=bool(w[8]),
         has_features=bool(w[11]),
-        time_is_set=bool(w[12]),
         boots=w[13],
         reset_reason=w[14],
         verdict=verdict,

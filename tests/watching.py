@@ -65,21 +65,19 @@ static void place_{name}(void)
 
 
 _HEADER = """
-#include "rw_network.h"
-#define rw_health (*health_network())
-#define rw_kinds kinds_network()
-const struct rw_network *health_network(void);
-const struct rw_network *kinds_network(void);
+#include "rw_factory.h"
+#define rw_health (*rw_factory_health())
+#define rw_kinds rw_factory_kinds()
 """
 
 
 def _networks(health: Library, health_network: Network, kinds: Library | None, kinds_network: Network | None) -> str:
     parts = ['#include "networks.h"', _source(health, health_network)]
-    parts.append("const struct rw_network *health_network(void) { place_health(); return &network_health; }")
+    parts.append("const struct rw_network *rw_factory_health(void) { place_health(); return &network_health; }")
     if kinds is None or kinds_network is None:
-        return "\n".join([*parts, "const struct rw_network *kinds_network(void) { return NULL; }\n"])
+        return "\n".join([*parts, "const struct rw_network *rw_factory_kinds(void) { return NULL; }\n"])
     parts.append(_source(kinds, kinds_network))
-    parts.append("const struct rw_network *kinds_network(void) { place_kinds(); return &network_kinds; }\n")
+    parts.append("const struct rw_network *rw_factory_kinds(void) { place_kinds(); return &network_kinds; }\n")
     return "\n".join(parts)
 
 

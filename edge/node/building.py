@@ -11,10 +11,23 @@ from edge.emulator.building import BOARD_FOLDER, OWN_FLAGS, reason_of, section_s
 from edge.emulator.toolchain import CPU_FLAGS, Toolchain, run_tool
 from features.errors import ParameterError, ToolchainError
 
-__all__ = ["BOARDS", "FIRMWARE", "PORT", "Board", "Firmware", "Source", "build_firmware", "compile_sources"]
+__all__ = [
+    "BOARDS",
+    "FIRMWARE",
+    "NODE_FOLDERS",
+    "PORT",
+    "Board",
+    "Firmware",
+    "Source",
+    "build_firmware",
+    "compile_sources",
+    "node_sources",
+]
 
 FIRMWARE = Path(__file__).parents[1] / "firmware"
 PORT = FIRMWARE / "port"
+# What a node is made of beside its port and its networks.
+NODE_FOLDERS = tuple(FIRMWARE / name for name in ("node", "frontend", "link", "update", "crypto"))
 _CORTEX = PORT / "cortex_m"
 
 
@@ -150,6 +163,11 @@ def _port_sources(board: str) -> list[Source]:
     """What a port consists of: its own folder, what both share, and the stand-in for flash."""
     own = [*sorted((PORT / board).glob("*.c")), *sorted(_CORTEX.glob("*.c"))]
     return [Source(path, "board") for path in [*own, PORT / "rw_nor.c", BOARD_FOLDER / "semihosting.c"]]
+
+
+def node_sources() -> list[Path]:
+    """List the C files of a node, beside those of its port and of its networks."""
+    return sorted(path for folder in NODE_FOLDERS for path in folder.glob("*.c"))
 
 
 def compile_sources(

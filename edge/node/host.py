@@ -76,6 +76,7 @@ def host_node(
     program: Path,
     folder: Path,
     *,
+    name: str = "",
     deadline_s: float = 60.0,
     lines: Sequence[str] = LINES,
     wait: bool = True,
@@ -89,6 +90,8 @@ def host_node(
         From `build_host_firmware`.
     folder : Path
         Working folder; the flash is kept in `flash.bin` there, from one run to the next.
+    name : str
+        Of the board among others; ``host`` where none is given.
     deadline_s : float
         Seconds after which it is ended.
     lines : sequence of str
@@ -103,6 +106,6 @@ def host_node(
     RunningNode
         Not started yet.
     """
-    served = [f"{name}={name}.sock" for name in lines]
+    served = [f"{line}={line}.sock" for line in lines] + [f"name={name}"] * bool(name)
     command = [str(program.resolve()), *served, "flash=flash.bin", f"wait={int(wait)}", *arguments]
     return RunningNode(command, folder, lines=lines, deadline_s=deadline_s)

@@ -18,6 +18,7 @@ def emulated_node(
     *,
     toolchain: Toolchain,
     deadline_s: float = 60.0,
+    name: str = "",
     cut_at: int = 0,
     wait: bool = True,
     arguments: Sequence[str] = (),
@@ -34,6 +35,8 @@ def emulated_node(
         From `find_toolchain`.
     deadline_s : float
         Seconds after which the emulator is ended.
+    name : str
+        Of the board among others, without spaces; that of the machine where none is given.
     cut_at : int
         The operation of flash in which the supply fails; 0 for none.
     wait : bool
@@ -46,12 +49,13 @@ def emulated_node(
     RunningNode
         Not started yet.
     """
-    argument = f",arg=cut={cut_at}" if cut_at else ""
+    given = [f"name={name}"] * bool(name) + [f"cut={cut_at}"] * bool(cut_at)
+    argument = "".join(f",arg={text}" for text in given)
     command = [toolchain.qemu, "-M", firmware.board.machine, "-display", "none", "-monitor", "none"]
     command += ["-semihosting-config", f"enable=on,target=native{argument}"]
-    for name in LINES:
+    for line in LINES:
         waits = "on" if wait else "off"
-        command += ["-chardev", f"socket,id={name},path={name}.sock,server=on,wait={waits}"]
-        command += ["-serial", f"chardev:{name}"]
+        command += ["-chardev", f"socket,id={line},path={line}.sock,server=on,wait={waits}"]
+        command += ["-serial", f"chardev:{line}"]
     command += ["-kernel", str(firmware.elf.resolve()), *arguments]
     return RunningNode(command, folder, deadline_s=deadline_s)

@@ -1,8 +1,8 @@
 /* A node over a line that is nothing but a line: reports and chunks as they lie in memory, led by a letter and a length.
  * When it samples it says H.
  *
- * It tries rw_node on every board without a link. Commands of one letter: w asks for a waveform, r commissions anew, p and a
- * word sets the period, t and a word the time. Configuration and networks come from the build.
+ * It tries rw_node on every board without a link. Commands of one letter: w asks for a waveform, r commissions anew and p and a
+ * word sets the period. Configuration and networks come from the build.
  */
 #include <string.h>
 
@@ -60,9 +60,9 @@ static bool report(void *context, const struct rw_report *r)
         int32_t words[15];
         float floats[4];
     } head = {
-        {(int32_t)r->number, (int32_t)r->time_ms, (int32_t)r->faults, (int32_t)r->missing, (int32_t)r->dropped,
+        {(int32_t)r->number, (int32_t)r->uptime_ms, (int32_t)r->faults, (int32_t)r->missing, (int32_t)r->dropped,
          (int32_t)r->reports_dropped, (int32_t)v->state, v->scored, v->commissioned, (int32_t)v->change, v->kind.index,
-         r->has_features, r->time_is_set, (int32_t)rw_node_boots((const struct rw_node *)(const void *)memory),
+         r->frontend >= RW_FRONTEND_OK, 0, (int32_t)rw_node_boots((const struct rw_node *)(const void *)memory),
          (int32_t)line.board->reset_reason(line.board->context)},
         {v->score, v->threshold, v->kind.probability, r->shaft_hz},
     };
@@ -86,7 +86,7 @@ static void command(struct rw_node *node)
 
     while (line.board->receive(line.board->context, got + n, 1) == 1) {
         n++;
-        const bool has_word = got[0] == 'p' || got[0] == 't';
+        const bool has_word = got[0] == 'p';
         if (has_word && n < sizeof got) {
             continue;
         }
@@ -101,9 +101,6 @@ static void command(struct rw_node *node)
             break;
         case 'p':
             rw_node_set_period(node, word);
-            break;
-        case 't':
-            rw_node_set_time(node, word);
             break;
         default:
             break;
@@ -120,7 +117,7 @@ int rw_program(const struct rw_board *board)
         .silence_ms = RW_SILENCE_MS,
     };
     static const struct rw_uplink uplink = {NULL, report, chunk};
-    const struct rw_networks networks = {health_network(), kinds_network(), RW_VERSION};
+    const struct rw_networks networks = {rw_factory_health(), rw_factory_kinds(), RW_VERSION};
     struct rw_node *node;
 
     memset(&line, 0, sizeof line);

@@ -32,8 +32,6 @@ struct rw_node {
     uint32_t boots;
     uint32_t last_ms;   /* of the board's clock, which turns over */
     uint64_t clock_ms;  /* since the start */
-    uint64_t offset_ms; /* what is added to it to give the time */
-    bool time_is_set;
     uint64_t due_ms;    /* when the next window begins */
     uint64_t heard_ms;  /* when the last sample was noticed */
     uint32_t heard;
@@ -231,10 +229,9 @@ static void advance_clock(struct rw_node *node)
 
 static void fill_report(struct rw_node *node, struct rw_report *report)
 {
-    report->time_ms = node->window_ms + node->offset_ms;
-    report->time_is_set = node->time_is_set;
-    report->number = ++node->number;
-    report->period_ms = node->config.period_ms;
+    report->uptime_ms = node->window_ms;
+    report->number = node->number++;
+    report->alarm = node->watch.alarm.active;
     report->missing = node->sampler.missing;
     report->dropped = node->sampler.dropped;
     report->reports_dropped = node->outbox.dropped;
@@ -245,14 +242,11 @@ static void fill_report(struct rw_node *node, struct rw_report *report)
 static void send_window(struct rw_node *node, const struct rw_report *report, const int16_t *window)
 {
     const bool raised = report->verdict.change == RW_ALARM_RAISED;
-    const struct rw_frontend_config *frontend = &node->config.frontend;
     const struct rw_chunk head = {
-        .time_ms = report->time_ms,
-        .time_is_set = report->time_is_set,
+        .uptime_ms = report->uptime_ms,
         .on_alarm = raised,
         .report = report->number,
-        .rate_hz = frontend->rate_hz,
-        .scale = frontend->scale,
+        .shaft_hz = report->shaft_hz,
     };
 
     if ((raised || node->wanted) && rw_outbox_burst(&node->outbox, &head, window)) {
@@ -280,13 +274,12 @@ static struct rw_verdict judge(struct rw_node *node, const int16_t *window)
 static void take_window(struct rw_node *node, const int16_t *window)
 {
     struct rw_report report = {.verdict = {.state = RW_STATE_FAULT, .kind = {-1, 0.0f}}};
-    const enum rw_frontend_status status =
-        rw_frontend_extract(node->frontend, window, node->config.shaft_hz, node->features);
+    const uint64_t length_ms = (uint64_t)(1e3f * (float)node->config.frontend.n / node->config.frontend.rate_hz);
 
-    node->window_ms = node->clock_ms;
-    report.has_features = status >= RW_FRONTEND_OK;
-    set_fault(node, RW_FAULT_FEATURES, !report.has_features);
-    if (report.has_features) {
+    node->window_ms = node->clock_ms > length_ms ? node->clock_ms - length_ms : 0;
+    report.frontend = rw_frontend_extract(node->frontend, window, node->config.shaft_hz, node->features);
+    set_fault(node, RW_FAULT_FEATURES, report.frontend < RW_FRONTEND_OK);
+    if (report.frontend >= RW_FRONTEND_OK) {
         report.verdict = judge(node, window);
     }
     fill_report(node, &report);
@@ -332,7 +325,8 @@ static void listen_for_samples(struct rw_node *node)
         set_fault(node, RW_FAULT_SAMPLES, true);
         node->heard_ms = node->clock_ms;
         node->board->sample(node->board->context, &node->sink);
-        struct rw_report report = {.verdict = {.state = RW_STATE_FAULT, .kind = {-1, 0.0f}}};
+        struct rw_report report = {.frontend = RW_FRONTEND_BAD_LENGTH, .verdict = {.state = RW_STATE_FAULT}};
+        report.verdict.kind.index = -1;
         node->window_ms = node->clock_ms;
         fill_report(node, &report);
         report.faults = node->faults;
@@ -363,11 +357,10 @@ uint32_t rw_node_step(struct rw_node *node)
     return (uint32_t)(node->due_ms - node->clock_ms);
 }
 
-void rw_node_set_time(struct rw_node *node, uint64_t now_ms)
+uint64_t rw_node_uptime_ms(struct rw_node *node)
 {
     advance_clock(node);
-    node->offset_ms = now_ms - node->clock_ms;
-    node->time_is_set = true;
+    return node->clock_ms;
 }
 
 void rw_node_set_period(struct rw_node *node, uint32_t period_ms)
@@ -389,9 +382,34 @@ void rw_node_recommission(struct rw_node *node)
     }
 }
 
+void rw_node_set_threshold(struct rw_node *node, float threshold)
+{
+    if (node->networks.health != NULL && node->watch.watching && threshold > 0.0f && threshold < 1e6f) {
+        node->watch.baseline.threshold = threshold;
+        node->unsaved = true;
+    }
+}
+
 void rw_node_request_waveform(struct rw_node *node)
 {
     node->wanted = true;
+}
+
+const struct rw_node_config *rw_node_config(const struct rw_node *node)
+{
+    return &node->config;
+}
+
+bool rw_node_knows(const struct rw_report *report, size_t feature)
+{
+    switch (needs[feature]) {
+    case RW_NEEDS_NOTHING:
+        return report->frontend >= RW_FRONTEND_OK;
+    case RW_NEEDS_SPEED:
+        return report->frontend == RW_FRONTEND_OK || report->frontend == RW_FRONTEND_NO_BEARING;
+    default:
+        return report->frontend == RW_FRONTEND_OK;
+    }
 }
 
 uint32_t rw_node_boots(const struct rw_node *node)
@@ -408,6 +426,11 @@ enum rw_state rw_node_state(const struct rw_node *node)
         return RW_STATE_COMMISSIONING;
     }
     return node->watch.alarm.active ? RW_STATE_ALARM : RW_STATE_WATCHING;
+}
+
+bool rw_node_alarmed(const struct rw_node *node)
+{
+    return node->watch.alarm.active;
 }
 
 uint32_t rw_node_faults(const struct rw_node *node)

@@ -62,15 +62,23 @@ enum rw_node_status rw_node_init(void *memory, size_t bytes, const struct rw_nod
 uint32_t rw_node_step(struct rw_node *node);
 
 /* What comes over the link. */
-void rw_node_set_time(struct rw_node *node, uint64_t now_ms);
 void rw_node_set_period(struct rw_node *node, uint32_t period_ms);
 void rw_node_set_shaft_hz(struct rw_node *node, float shaft_hz); /* negative or not finite: not known */
+void rw_node_set_threshold(struct rw_node *node, float threshold); /* in place of the learned one, and kept */
 void rw_node_recommission(struct rw_node *node);
 void rw_node_request_waveform(struct rw_node *node); /* of the next window */
+
+/* Milliseconds since the start. */
+uint64_t rw_node_uptime_ms(struct rw_node *node);
+const struct rw_node_config *rw_node_config(const struct rw_node *node);
+
+/* Whether a feature of a report could be computed; the others are 0. */
+bool rw_node_knows(const struct rw_report *report, size_t feature);
 
 /* How often the node has started, as far as flash could tell; 0: not known. */
 uint32_t rw_node_boots(const struct rw_node *node);
 enum rw_state rw_node_state(const struct rw_node *node);
+bool rw_node_alarmed(const struct rw_node *node);
 uint32_t rw_node_faults(const struct rw_node *node);
 
 #endif

@@ -45,6 +45,7 @@ bool rw_outbox_burst(struct rw_outbox *outbox, const struct rw_chunk *head, cons
     }
     memcpy(outbox->burst, window, outbox->n * sizeof *window);
     outbox->burst_head = *head;
+    outbox->burst_head.burst = outbox->bursts++;
     outbox->sent = 0;
     outbox->bursting = true;
     return true;

@@ -15,7 +15,7 @@ struct rw_outbox {
     struct rw_report reports[RW_REPORTS_KEPT]; /* in order of time */
     uint32_t n_reports, dropped;
     int16_t *burst; /* room for n samples */
-    uint32_t n, sent;
+    uint32_t n, sent, bursts;
     bool bursting;
     struct rw_chunk burst_head; /* what all chunks of the window have alike */
 };

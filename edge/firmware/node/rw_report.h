@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "rw_feature_contract.h"
+#include "rw_frontend.h"
 #include "rw_watch.h"
 
 /* X(identifier, bit, meaning). The bits go over the link. With those of RW_FAULTS_BLINDING nothing is judged, and the state
@@ -28,26 +28,26 @@ enum rw_fault { RW_FAULTS(RW_FAULT_ENTRY) };
      (uint32_t)RW_FAULT_MODEL)
 
 struct rw_report {
-    uint64_t time_ms; /* of the end of the window: since the epoch where the clock was set, else since the start */
-    bool time_is_set;
-    uint32_t number; /* of this start, from 1 */
-    uint32_t period_ms;
+    uint64_t uptime_ms; /* of the window's first sample, since the start */
+    uint32_t number;    /* of this start, from 0 */
     uint32_t faults;            /* of enum rw_fault */
     uint32_t missing, dropped;  /* samples, since the start: that never came, that came and belong to no window */
     uint32_t reports_dropped;   /* since the start, for want of room */
     struct rw_verdict verdict;
-    bool has_features;
-    float shaft_hz; /* 0: not known */
+    bool alarm; /* whether the alarm stands, whatever the state */
+    enum rw_frontend_status frontend; /* which features are there; below 0: none */
+    float shaft_hz;                   /* 0: not known */
     float features[RW_N_FEATURES];
 };
 
 /* Some samples of a window, as they came from the converter. */
 struct rw_chunk {
-    uint64_t time_ms; /* of the window's end, as in its report */
-    bool time_is_set, on_alarm;
+    uint64_t uptime_ms; /* of the window's first sample, as in its report */
+    bool on_alarm;
     uint32_t report;          /* the number of the window's report */
+    uint32_t burst;           /* counts the windows sent, from 0 */
     uint32_t first, n, whole; /* place of the first sample, how many, and of how many */
-    float rate_hz, scale;
+    float shaft_hz;           /* 0: not known */
     const int16_t *samples;
 };
 

@@ -47,6 +47,7 @@ struct rw_board_flash {
 
 struct rw_board {
     void *context;
+    const char *name; /* of this one board among others: UTF-8 of 1 to 32 bytes, such as the number of its chip */
     struct rw_board_flash flash;
     /* Milliseconds since some moment, modulo 2^32. */
     uint32_t (*now_ms)(void *context);

@@ -17,18 +17,33 @@ static const char *after(const char *text, const char *name)
     return NULL;
 }
 
-static uint32_t argument(const char *name)
+/* What stands behind the name among the emulator's arguments; NULL where it is not there. */
+static const char *argument(const char *name)
 {
-    static char text[128];
+    static char text[160];
+
+    return rw_semihosting_arguments(text, sizeof text) ? after(text, name) : NULL;
+}
+
+static uint32_t number_argument(const char *name)
+{
     uint32_t value = 0;
 
-    if (!rw_semihosting_arguments(text, sizeof text)) {
-        return 0;
-    }
-    for (const char *digit = after(text, name); digit != NULL && *digit >= '0' && *digit <= '9'; digit++) {
+    for (const char *digit = argument(name); digit != NULL && *digit >= '0' && *digit <= '9'; digit++) {
         value = 10u * value + (uint32_t)(*digit - '0');
     }
     return value;
+}
+
+void rw_emulated_name(char name[RW_NAME_BYTES], const char *otherwise)
+{
+    const char *given = argument("name=");
+    size_t n = 0;
+
+    for (const char *from = given != NULL ? given : otherwise; n < RW_NAME_BYTES - 1u && from[n] > ' '; n++) {
+        name[n] = from[n];
+    }
+    name[n] = '\0';
 }
 
 static void write_through(void *context, uint32_t at, size_t n)
@@ -61,7 +76,7 @@ void rw_kept_flash_open(struct rw_kept_flash *kept)
     nor->context = kept;
     nor->changed = write_through;
     nor->cut = cut;
-    nor->cut_at = argument("cut=");
+    nor->cut_at = number_argument("cut=");
     write_through(kept, (uint32_t)n, nor->flash.bytes - n);
 }
 

@@ -10,6 +10,10 @@
 #include "rw_nor.h"
 
 #define RW_POWER_CUT 77u
+#define RW_NAME_BYTES 33u
+
+/* The emulator's argument `name=NAME`, or what the name is without one. */
+void rw_emulated_name(char name[RW_NAME_BYTES], const char *otherwise);
 
 struct rw_kept_flash {
     struct rw_nor nor; /* memory and flash are given by the port */

@@ -1,5 +1,6 @@
 /* A board that is a process of Linux: its lines are sockets, its flash is a file, and it fails on demand.
  *
+ *   name=NAME       of this board among others
  *   link=PATH       the line of the link: a socket on which one peer at a time is served
  *   samples=PATH    samples over a socket, as rw_sample_port reads them; the board waits for room
  *   replay=PATH     samples of a file of int16, over and over, at rate=HZ and never waiting: what finds no room is lost
@@ -58,9 +59,10 @@ struct rw_host {
     enum rw_reset reason;
     bool has_low, busy;
     sigjmp_buf start;
+    char name[33];
 };
 
-static struct rw_host host = {.link = {-1, -1}, .samples = {-1, -1}, .flash_file = -1, .up_ms = 0};
+static struct rw_host host = {.link = {-1, -1}, .samples = {-1, -1}, .flash_file = -1, .name = "host"};
 static uint8_t flash_memory[FLASH_BYTES] __attribute__((aligned(8)));
 
 /* Leak detection wants rights over processes that containers withhold. */
@@ -426,6 +428,8 @@ static void take_argument(const char *argument)
         listen_on(&host.samples, value);
     } else if (is(argument, "replay", &value)) {
         open_replay(value);
+    } else if (is(argument, "name", &value) && value[0] != '\0' && strlen(value) < sizeof host.name) {
+        strcpy(host.name, value);
     } else if (is(argument, "flash", &value)) {
         open_flash(value);
     } else if (!take_number(argument)) {
@@ -436,6 +440,7 @@ static void take_argument(const char *argument)
 
 static const struct rw_board board = {
     .context = &host.nor,
+    .name = host.name,
     .flash = {flash_memory, FLASH_BYTES, SECTOR_BYTES, UNIT_BYTES},
     .now_ms = now_ms,
     .sleep = sleep_ms,

@@ -41,6 +41,7 @@ enum { LINK = 0x40004000, LINK_RX_IRQ = 0, LINK_TX_IRQ = 1, SAMPLES = 0x40005000
 static struct rw_ring received, to_send;
 static volatile bool sending;
 static struct rw_sample_port samples;
+static char name[RW_NAME_BYTES];
 static struct rw_kept_flash kept_flash = {
     .nor.memory = (uint8_t *)FLASH_PLACE,
     .nor.flash = {(const uint8_t *)FLASH_PLACE, FLASH_BYTES, 4096u, 8u},
@@ -185,6 +186,7 @@ static void reset(void *context)
 
 static const struct rw_board board = {
     .context = &kept_flash,
+    .name = name,
     .flash = {(const uint8_t *)FLASH_PLACE, FLASH_BYTES, 4096u, 8u},
     .now_ms = now_ms,
     .sleep = sleep,
@@ -203,6 +205,7 @@ static const struct rw_board board = {
 int main(void)
 {
     COUNTER_PRESCALE = RW_CORTEX_HZ / 1000u - 1u;
+    rw_emulated_name(name, "mps2-an386");
     rw_kept_flash_open(&kept_flash);
     UART_BAUDDIV(LINK) = SMALLEST_BAUDDIV;
     UART_CTRL(LINK) = CTRL_TX_RX | CTRL_TX_INTERRUPT | CTRL_RX_INTERRUPT;

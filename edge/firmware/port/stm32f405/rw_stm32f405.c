@@ -39,6 +39,7 @@ enum { LINK = 0x40011000, LINK_IRQ = 37, SAMPLES = 0x40004400, SAMPLES_IRQ = 38 
 
 static struct rw_ring received, to_send;
 static struct rw_sample_port samples;
+static char name[RW_NAME_BYTES];
 static struct rw_kept_flash kept_flash = {
     .nor.memory = (uint8_t *)FLASH_PLACE,
     .nor.flash = {(const uint8_t *)FLASH_PLACE, FLASH_BYTES, 4096u, 8u},
@@ -175,6 +176,7 @@ static void reset(void *context)
 
 static const struct rw_board board = {
     .context = &kept_flash,
+    .name = name,
     .flash = {(const uint8_t *)FLASH_PLACE, FLASH_BYTES, 4096u, 8u},
     .now_ms = now_ms,
     .sleep = sleep,
@@ -195,6 +197,7 @@ int main(void)
     TIM2_PSC = TIM2_HZ / 1000u / COUNTS_PER_MS - 1u;
     TIM2_CR1 = 1u;
     TIM2_CNT = 0;
+    rw_emulated_name(name, "stm32f405");
     rw_kept_flash_open(&kept_flash);
     USART_BRR(LINK) = BRR_115200_AT_84_MHZ;
     USART_CR1(LINK) = CR1_UE | CR1_RE | CR1_TE | CR1_RXNEIE;

@@ -1,0 +1,93 @@
+/* The firmware of a node: puts board, link and node together and lets them take turns, asleep in between.
+ *
+ * What a product decides comes from the compiler's command line: RW_NODE_RATE_HZ, RW_NODE_SCALE (unit of a step),
+ * RW_NODE_SAMPLES (of a window); and, where the defaults do not do, RW_NODE_UNIT, RW_NODE_PERIOD_MS, RW_NODE_SILENCE_MS,
+ * RW_NODE_SHAFT_HZ, RW_NODE_N_SCALE, RW_NODE_N_TAIL, RW_NODE_BEARING (four fault orders) and RW_NODE_FIRMWARE.
+ */
+#include <string.h>
+
+#include "rw_factory.h"
+#include "rw_speaker.h"
+
+#ifndef RW_NODE_UNIT
+#define RW_NODE_UNIT RW_UNIT_G
+#endif
+#ifndef RW_NODE_PERIOD_MS
+#define RW_NODE_PERIOD_MS 10000u
+#endif
+#ifndef RW_NODE_SILENCE_MS
+#define RW_NODE_SILENCE_MS 5000u
+#endif
+#ifndef RW_NODE_SHAFT_HZ
+#define RW_NODE_SHAFT_HZ 0.0f
+#endif
+#ifndef RW_NODE_N_SCALE
+#define RW_NODE_N_SCALE 64u
+#endif
+#ifndef RW_NODE_N_TAIL
+#define RW_NODE_N_TAIL 64u
+#endif
+#ifndef RW_NODE_BEARING
+#define RW_NODE_BEARING 0.0f, 0.0f, 0.0f, 0.0f
+#endif
+#ifndef RW_NODE_FIRMWARE
+#define RW_NODE_FIRMWARE "0.1.0"
+#endif
+
+#define NODE_BYTES (12288u + RW_FRONTEND_BYTES(RW_NODE_SAMPLES) + 6u * RW_NODE_SAMPLES)
+#define LINK_BYTES 10240u
+#define QUEUE_BYTES 4096u
+#define FACTORY_VERSION 0u
+
+static _Alignas(8) uint8_t node_memory[NODE_BYTES];
+static _Alignas(8) uint8_t link_memory[LINK_BYTES];
+static struct rw_speaker speaker;
+
+static enum rw_link_status open_link(const struct rw_board *board, uint32_t session)
+{
+    const struct rw_link_config config = {
+        .session = session != 0 ? session : 1u,
+        .name = board->name,
+        .name_bytes = strlen(board->name),
+        .window = 8,
+        .queue_bytes = QUEUE_BYTES,
+        .resend_ms = 250,
+        .longest_ms = 8000,
+        .idle_ms = 5000,
+    };
+    struct rw_link *link = NULL;
+    const enum rw_link_status status =
+        rw_link_init(link_memory, sizeof link_memory, &config, board->now_ms(board->context), &link);
+
+    rw_speaker_init(&speaker, board, link, NULL, RW_NODE_FIRMWARE, FACTORY_VERSION, session);
+    return status;
+}
+
+int rw_program(const struct rw_board *board)
+{
+    static const struct rw_node_config config = {
+        .frontend = {.rate_hz = RW_NODE_RATE_HZ,
+                     .scale = RW_NODE_SCALE,
+                     .n = RW_NODE_SAMPLES,
+                     .unit = RW_NODE_UNIT,
+                     .bearing = {RW_NODE_BEARING}},
+        .watch = {RW_NODE_N_SCALE, RW_NODE_N_TAIL, 1e-3f, {3u, 10u, 0.8f}},
+        .period_ms = RW_NODE_PERIOD_MS,
+        .silence_ms = RW_NODE_SILENCE_MS,
+        .shaft_hz = RW_NODE_SHAFT_HZ,
+    };
+    const struct rw_networks networks = {rw_factory_health(), rw_factory_kinds(), FACTORY_VERSION};
+    struct rw_node *node;
+    const enum rw_node_status status =
+        rw_node_init(node_memory, sizeof node_memory, &config, &networks, board, &speaker.uplink, &node);
+
+    if (status != RW_NODE_OK || open_link(board, rw_node_boots(node)) != RW_LINK_OK) {
+        return 1; /* a wrong configuration; it was wrong when it was built */
+    }
+    speaker.node = node;
+    for (;;) {
+        const uint32_t spoken_ms = rw_speaker_step(&speaker);
+        const uint32_t watched_ms = rw_node_step(node);
+        board->sleep(board->context, spoken_ms < watched_ms ? spoken_ms : watched_ms);
+    }
+}

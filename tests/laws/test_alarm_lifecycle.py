@@ -100,7 +100,7 @@ class Lifecycle(RuleBasedStateMachine):
         assert alarm.wants_attention == (alarm.state in ("unacknowledged", "returned"))
 
 
-Lifecycle.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Lifecycle.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestLifecycle = Lifecycle.TestCase
 
 

@@ -100,5 +100,5 @@ class Register(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-Register.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+Register.TestCase.settings = settings(max_examples=12, stateful_step_count=20, deadline=None)
 TestRegister = Register.TestCase

@@ -130,13 +130,9 @@ void rw_envelope(struct rw_complex *z, size_t n, struct rw_envelope *out, float 
     for (size_t a = 0; a < m; ++a) {
         rw_part(z, m, a);
     }
-    for (size_t q = 0; q < RW_ENVELOPE_PARTS; ++q) {
-        rw_fft(z + m * q, m);
-    }
+    rw_fft(z, m, RW_ENVELOPE_PARTS);
     rw_square(z, RW_ENVELOPE_PLACES(n), out);
-    for (size_t q = 0; q < RW_ENVELOPE_PARTS; ++q) {
-        rw_fft_real(z + m / 2 * q, m);
-    }
+    rw_fft_real(z, m, RW_ENVELOPE_PARTS);
     rw_read_lines(z, m, lines);
 }
 

@@ -44,49 +44,64 @@ static inline void rw_join(struct rw_complex *z, size_t q, struct rw_complex a, 
     z[3 * q] = (struct rw_complex){even_turned.re - odd_turned.im, even_turned.im + odd_turned.re};
 }
 
-/* All blocks of 4q at once for one j, so that the roots are looked up once. */
-static void rw_join_all(struct rw_complex *z, size_t n, size_t q, size_t j)
+/* All blocks of 4q among all places at once for one j, so that the roots are looked up once. */
+static void rw_join_all(struct rw_complex *z, size_t all, size_t q, size_t j)
 {
     const size_t step = j * (RW_TURN / 4 / q);
     const struct rw_complex w1 = rw_root_of_unity(step), w2 = rw_times(w1, w1), w3 = rw_times(w2, w1);
-    for (size_t i = j; i < n; i += 4 * q) {
+    for (size_t i = j; i < all; i += 4 * q) {
         const struct rw_complex b = rw_times(z[i + 2 * q], w1), c = rw_times(z[i + q], w2);
         rw_join(z + i, q, z[i], b, c, rw_times(z[i + 3 * q], w3));
     }
 }
 
-void rw_fft(struct rw_complex *z, size_t n)
+void rw_fft(struct rw_complex *z, size_t n, size_t blocks)
 {
+    const size_t all = n * blocks;
     size_t q = 1;
-    rw_reverse_bits(z, n);
+    for (size_t block = 0; block < all; block += n) {
+        rw_reverse_bits(z + block, n);
+    }
     for (size_t rest = n; rest > 1; rest /= 4) {
         if (rest == 2) {
-            rw_pairs(z, n);
+            rw_pairs(z, all);
             q = 2;
         }
     }
     for (; q < n; q *= 4) {
-        for (size_t i = 0; i < n; i += 4 * q) {
+        for (size_t i = 0; i < all; i += 4 * q) {
             rw_join(z + i, q, z[i], z[i + 2 * q], z[i + q], z[i + 3 * q]);
         }
         for (size_t j = 1; j < q; ++j) {
-            rw_join_all(z, n, q, j);
+            rw_join_all(z, all, q, j);
         }
     }
 }
 
-void rw_fft_real(struct rw_complex *z, size_t n)
+/* Bins k and half - k of one block, 1 <= k <= half/2. */
+static inline void rw_part_bins(struct rw_complex *z, size_t half, size_t k, struct rw_complex root)
+{
+    /* Of the samples with even places, and of those with odd ones times i. */
+    const struct rw_complex a = z[k], b = rw_conjugate(z[half - k]);
+    const struct rw_complex even = {0.5f * (a.re + b.re), 0.5f * (a.im + b.im)};
+    const struct rw_complex odd = {0.5f * (a.im - b.im), 0.5f * (b.re - a.re)};
+    const struct rw_complex turned = rw_times(odd, root);
+    z[k] = rw_plus(even, turned);
+    z[half - k] = rw_conjugate(rw_minus(even, turned));
+}
+
+void rw_fft_real(struct rw_complex *z, size_t n, size_t blocks)
 {
     const size_t half = n / 2;
-    rw_fft(z, half);
-    z[0] = (struct rw_complex){z[0].re + z[0].im, z[0].re - z[0].im};
+    struct rw_complex *const end = z + half * blocks;
+    rw_fft(z, half, blocks);
+    for (struct rw_complex *block = z; block < end; block += half) {
+        *block = (struct rw_complex){block->re + block->im, block->re - block->im};
+    }
     for (size_t k = 1; k <= half / 2; ++k) {
-        /* Of the samples with even places, and of those with odd ones times i. */
-        const struct rw_complex a = z[k], b = rw_conjugate(z[half - k]);
-        const struct rw_complex even = {0.5f * (a.re + b.re), 0.5f * (a.im + b.im)};
-        const struct rw_complex odd = {0.5f * (a.im - b.im), 0.5f * (b.re - a.re)};
-        const struct rw_complex turned = rw_times(odd, rw_root_of_unity(k * (RW_TURN / n)));
-        z[k] = rw_plus(even, turned);
-        z[half - k] = rw_conjugate(rw_minus(even, turned));
+        const struct rw_complex root = rw_root_of_unity(k * (RW_TURN / n));
+        for (struct rw_complex *block = z; block < end; block += half) {
+            rw_part_bins(block, half, k, root);
+        }
     }
 }

@@ -116,7 +116,7 @@ enum rw_frontend_status rw_frontend_extract(struct rw_frontend *f, const int16_t
     const struct rw_pair shaft_bins = rw_pair_product(f->bins_per_hz, (struct rw_pair){shaft_hz, 0.0f});
     rw_moments(window, c->n, &f->work[0].re, &moments);
     rw_moments_features(&moments, c->n, c->scale, features);
-    rw_fft_real(f->work, c->n);
+    rw_fft_real(f->work, c->n, 1);
     rw_read_spectrum(f, &moments, features);
     if (shaft_hz > 0.0f) {
         rw_orders_features(f->work, c->n, shaft_bins, c->scale, features);

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from app.codec import decode_about, decode_block
 from app.store import PointRow, Quarantined, stored_near
-from app.wire import About, Block, Limits, parse_topic
+from app.wire import PASSED_OVER, About, Block, Limits, parse_topic
 from features.errors import ProtocolError
 
 __all__ = ["Arrival", "Described", "Intake", "Received", "shape_conflict", "sort_arrivals", "without_doubles"]
@@ -94,8 +94,8 @@ def _sort(arrival: Arrival, intake: Intake, limits: Limits, compress: Callable[[
     if arrival.topic is None:
         raise ProtocolError("name", "the topic is no UTF-8")
     point, leaf = parse_topic(arrival.topic)
-    if leaf in ("health", "alarm"):
-        # Our own results come back where the broker cannot leave them out.
+    if leaf in PASSED_OVER:
+        # Our own results come back where the broker cannot leave them out; gateways and nodes speak past ingest.
         return
     if len(arrival.payload) > limits.max_payload:
         raise ProtocolError("oversized", f"payload of {len(arrival.payload)} bytes; {limits.max_payload} are admitted")

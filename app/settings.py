@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     smtp_user: str = Field("", description="User name at the mail server")
     smtp_password: str = Field("", description="Password at the mail server", repr=False)
 
+    gateway_store_mb: int = Field(
+        1024, ge=1, description="Megabytes that a gateway keeps for a broker that is away; then nodes have to wait"
+    )
+
     iso_limits: Path | None = Field(None, description="TOML table of severity zones, laid over the built-in one")
 
     max_payload: int = Field(1 << 20, ge=1024, description="Largest admitted payload in bytes")

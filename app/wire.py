@@ -11,11 +11,24 @@ from numpy.typing import NDArray
 from features.bearing import Bearing
 from features.errors import ProtocolError
 
-__all__ = ["LONGEST_NAME", "REASONS", "ROOT", "VERSION", "About", "Block", "Limits", "PointId", "parse_topic"]
+__all__ = [
+    "LONGEST_NAME",
+    "PASSED_OVER",
+    "REASONS",
+    "ROOT",
+    "VERSION",
+    "About",
+    "Block",
+    "Limits",
+    "PointId",
+    "parse_topic",
+]
 
 ROOT = "raceway/v1"
 VERSION = 1
 LONGEST_NAME = 64
+# Leaves that are not for ingest.
+PASSED_OVER = frozenset(("health", "alarm", "report", "event", "state", "command"))
 
 # Why a message is set aside; the key is what is counted, the value is what people read.
 REASONS = {

@@ -1,0 +1,1 @@
+"""The bridge between nodes on lines of bytes and MQTT."""

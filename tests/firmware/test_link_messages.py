@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from link_driving import LINK
 
+from app.gateway.service import read_points
+from app.wire import PointId
 from edge.node.link import cbor, frames, messages
 from edge.node.link.frames import BODY_BYTES, FIRST_KIND, Frame
 from edge.node.link.messages import CODES, KINDS, Field, Kind
@@ -46,6 +48,12 @@ def test_the_pages_example_is_the_frame_that_it_describes() -> None:
     assert encoded[-1] == 0
     assert frames.decode(encoded[:-1]) == Frame(kind=7, session=22, peer=11, sequence=1, acknowledged=3, body=body)
     assert messages.decode(Message(7, body)) == ("request_waveform", {"samples": 4096})
+
+
+def test_the_pages_list_of_nodes_is_read(tmp_path: Path) -> None:
+    (listed,) = re.findall(r"```toml\n(.*?)```", _PAGE, flags=re.DOTALL)
+    (tmp_path / "nodes.toml").write_text(listed)
+    assert read_points(tmp_path / "nodes.toml") == {"0A1B2C": PointId("plant", "pump-1", "drive-end")}
 
 
 def test_the_page_says_the_links_own_kinds_and_limits() -> None:

@@ -11,9 +11,11 @@ import pytest
 from app.catalogue import render_catalogue
 from app.cli import _COMMANDS
 from app.codec import decode_about, decode_block
+from app.gateway.translation import command_of
 from app.modelspage import render_models
 from app.results import render_results
-from app.wire import REASONS, parse_topic
+from app.wire import PASSED_OVER, REASONS, parse_topic
+from edge.node.link.messages import decode
 from features.contract import FULL
 from features.errors import ArtifactError
 from features.iso20816 import LIMITS
@@ -43,16 +45,23 @@ def test_the_readme_snippet_makes_an_admissible_block() -> None:
 
 
 def test_the_protocol_examples_are_accepted() -> None:
-    waveform, about = _fenced("docs/PROTOCOL.md", "json")
+    waveform, about, command = _fenced("docs/PROTOCOL.md", "json")
     point, _ = parse_topic("raceway/v1/a/b/c/waveform")
     assert decode_block(waveform.strip().encode(), point=point).samples.tolist() == [[12, -5, 40, 7]]
     described = decode_about(about.strip().encode(), point=point)
     assert (described.name, described.iso_group) == (json.loads(about)["name"], json.loads(about)["iso_group"])
+    number, message = command_of(command.strip().encode())
+    assert (number, decode(message)) == ("7", ("request_waveform", {"samples": 4096}))
 
 
 def test_the_protocol_names_every_built_in_machine_group() -> None:
     (named,) = re.findall(r"^Built-in groups are (.*?);", _text("docs/PROTOCOL.md"), flags=re.MULTILINE | re.DOTALL)
     assert re.findall(r"`([\w-]+)`", named) == list(LIMITS)
+
+
+def test_the_protocol_names_every_leaf() -> None:
+    named = set(re.findall(r"^## `(\w+)`", _text("docs/PROTOCOL.md"), flags=re.MULTILINE))
+    assert named == PASSED_OVER | {"waveform", "about"}
 
 
 def test_the_table_of_reasons_is_the_codes() -> None:

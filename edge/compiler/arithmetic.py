@@ -14,7 +14,7 @@ from edge.compiler.operands import (
     reading,
     refusal,
 )
-from edge.compiler.step import Record, Step, Table
+from edge.compiler.step import Call, Record, Step, Table
 from edge.tflite.graph import Graph, Operator, Tensor
 
 __all__ = ["lower_add", "lower_mul"]
@@ -74,9 +74,9 @@ def _step(operator: Operator, a: Tensor, b: Tensor, result: Tensor, kernel: str,
         constants[role] = Table("uint16_t", np.array(numbers, dtype=np.uint16))
         fields[f"extent.{role}"] = f"{{{role}}}"
     constants["op"] = Record(f"struct rw_{kernel}", fields)
-    call = f"rw_{kernel}(&{{op}}, {places[0]}, {places[1]}, {{out}});"
+    call = Call(f"rw_{kernel}", ("{op}", *places, "{out}"))
     sources = (f"rw_{kernel}.c", "rw_broadcast.c")
-    return Step((operator.name,), inputs, result.index, call, sources, constants)
+    return Step((operator.name,), inputs, result.index, (call,), sources, constants)
 
 
 def _extent(operator: Operator, a: Tensor, b: Tensor, result: Tensor) -> dict[str, list[int]]:

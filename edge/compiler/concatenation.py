@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.compiler.operands import check_int8, check_shape, operands_of, reading, refusal
-from edge.compiler.step import Step
+from edge.compiler.step import Call, Step
 from edge.tflite.graph import Graph, Operator, Tensor
 
 __all__ = ["lower_concatenation"]
@@ -27,9 +27,9 @@ def lower_concatenation(graph: Graph, operator: Operator) -> Step:
     calls, begin = [], 0
     for tensor, place in zip(tensors, places, strict=True):
         size = tensor.size // rows
-        calls.append(f"rw_concatenate({place}, {rows}u, {size}u, {{out}} + {begin}, {result.size // rows}u);")
+        calls.append(Call("rw_concatenate", (place, rows, size, f"{{out}} + {begin}", result.size // rows)))
         begin += size
-    return Step((operator.name,), inputs, result.index, " ".join(calls), ("rw_concatenate.c",), constants)
+    return Step((operator.name,), inputs, result.index, tuple(calls), ("rw_concatenate.c",), constants)
 
 
 def _axis(operator: Operator, tensors: tuple[Tensor, ...], result: Tensor) -> int:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edge.compiler.fixed import activation_range, quantised_multiplier
 from edge.compiler.operands import check_int8, check_room, refusal
-from edge.compiler.step import Record, Step, Table
+from edge.compiler.step import Call, Record, Step, Table
 from edge.compiler.windows import windows_of
 from edge.tflite.graph import Graph, Operator, Tensor
 
@@ -45,8 +45,8 @@ def lower_depthwise(graph: Graph, operator: Operator) -> Step:
         "highest": highest,
     }
     constants["op"] = Record("struct rw_depthwise", fields)
-    call = "rw_depthwise(&{op}, {in0}, {out});"
-    return Step((operator.name,), (given.index,), result.index, call, ("rw_depthwise.c",), constants)
+    call = Call("rw_depthwise", ("{op}", "{in0}", "{out}"))
+    return Step((operator.name,), (given.index,), result.index, (call,), ("rw_depthwise.c",), constants)
 
 
 def _operands(graph: Graph, operator: Operator) -> tuple[Tensor, Tensor, NDArray[np.int32]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from edge.compiler.library import Library
 from edge.compiler.memory import ALIGNMENT, Plan
-from edge.compiler.step import Form, Record, Step, Table
+from edge.compiler.step import Call, Form, Record, Step, Table
 from edge.tflite.graph import Graph, Tensor
 
 __all__ = ["emit"]
@@ -109,22 +109,36 @@ def _form(prefix: str, form: Form) -> list[str]:
 
 
 def _step(prefix: str, index: int, step: Step, plan: Plan) -> list[str]:
-    names = {role: f"{prefix}_{index:02d}_{role}" for role in step.constants}
+    plain = {role: f"{prefix}_{index:02d}_{role}" for role in step.constants}
+    names = {role: f"{_address(constant)}{plain[role]}" for role, constant in step.constants.items()}
     names |= {form.role: f"{prefix}_{form.role}" for form in step.forms}
     lines = ["", f"/* {', '.join(step.operators)} */"]
     for role, constant in step.constants.items():
-        lines += _table(names[role], constant) if isinstance(constant, Table) else _record(names, role, constant)
+        if isinstance(constant, Table):
+            lines += _table(plain[role], constant)
+        else:
+            lines += _record(plain[role], names, constant)
     places = {f"in{i}": _at(plan, tensor) for i, tensor in enumerate(step.inputs)}
     places |= {"out": _at(plan, step.output), "scratch": f"(void *)((int8_t *)arena + {plan.scratch[index]})"}
-    call = step.call.format_map({**names, **places})
+    calls = [_call(call, {**names, **places}) for call in step.calls]
     return [
         *lines,
         "",
         f"static __attribute__((noinline)) void {prefix}_op_{index:02d}(void *arena)",
         "{",
-        f"    {call}",
+        *(f"    {call}" for call in calls),
         "}",
     ]
+
+
+def _address(constant: Table | Record) -> str:
+    """What makes an address of a constant's name: arrays are theirs already."""
+    return "&" if isinstance(constant, Record) and not constant.more else ""
+
+
+def _call(call: Call, names: Mapping[str, str]) -> str:
+    given = [f"{part}u" if isinstance(part, int) else part.format_map(names) for part in call.arguments]
+    return f"{call.kernel}({', '.join(given)});"
 
 
 def _table(name: str, table: Table) -> list[str]:
@@ -145,10 +159,10 @@ def _number(value: int, ctype: str) -> str:
     return "INT32_MIN" if value == -(1 << 31) else str(value)
 
 
-def _record(names: Mapping[str, str], role: str, record: Record) -> list[str]:
+def _record(name: str, names: Mapping[str, str], record: Record) -> list[str]:
     if not record.more:
-        return [f"static const {record.struct} {names[role]} = {{", *_fields(names, record.fields), "};"]
-    lines = [f"static const {record.struct} {names[role]}[{1 + len(record.more)}] = {{"]
+        return [f"static const {record.struct} {name} = {{", *_fields(names, record.fields), "};"]
+    lines = [f"static const {record.struct} {name}[{1 + len(record.more)}] = {{"]
     for fields in (record.fields, *record.more):
         lines += ["    {", *(f"    {line}" for line in _fields(names, fields)), "    },"]
     return [*lines, "};"]

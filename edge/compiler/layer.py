@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge.compiler.convolution import Layer
 from edge.compiler.product import GROUP, Band, Product, encode, fits, folded_bias, grouped
-from edge.compiler.step import Form, Record, Step, Table
+from edge.compiler.step import Call, Form, Record, Step, Table
 from features.errors import ArtifactError
 
 __all__ = ["Pooling", "can_pool", "lower_layer"]
@@ -118,8 +118,8 @@ def _plain(layer: Layer, operators: tuple[str, ...], tensors: tuple[int, int]) -
     fields |= _pairs("in_zero", "out_zero", (layer.in_zero, layer.out_zero))
     fields |= _pairs("lowest", "highest", (layer.lowest, layer.highest))
     constants["op"] = Record("struct rw_plain_convolution", fields)
-    call = "rw_convolve_plain(&{op}, {in0}, {out});"
-    return Step(operators, tensors[:1], tensors[1], call, ("rw_convolve_plain.c",), constants)
+    call = Call("rw_convolve_plain", ("{op}", "{in0}", "{out}"))
+    return Step(operators, tensors[:1], tensors[1], (call,), ("rw_convolve_plain.c",), constants)
 
 
 def _shapes(layer: Layer, out_shape: tuple[int, int, int]) -> dict[str, int | str]:
@@ -151,7 +151,7 @@ def _product(
         operators,
         tensors[:1],
         tensors[1],
-        "rw_convolve(&{op}, {in0}, {scratch}, {out});",
+        (Call("rw_convolve", ("{op}", "{in0}", "{scratch}", "{out}")),),
         ("rw_convolve.c", "rw_expand.c", *(("rw_exact.c",) if any(band.exact for band in product.bands) else ())),
         constants,
         walk.scratch_bytes,
@@ -255,7 +255,7 @@ class _Walk:
         windows = self.layout == "RW_WINDOWS"
         column = layer.stride[1] * layer.in_shape[2] if windows else self.pooling.stride[1] * self._column_groups
         return {
-            "bands": "{bands}" if n_bands > 1 else "&{bands}",
+            "bands": "{bands}",
             "positions": "{positions}",
             "n_bands": n_bands,
             "n_positions": len(self.positions),

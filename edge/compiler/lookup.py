@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge.compiler.fixed import quantised_multiplier, requantise
 from edge.compiler.fixed_functions import logistic, rounding_shift, tanh
 from edge.compiler.operands import check_int8, check_room, one_to_one, refusal
-from edge.compiler.step import Step, Table
+from edge.compiler.step import Call, Step, Table
 from edge.tflite.graph import Graph, Operator, Tensor
 
 __all__ = ["lower_logistic", "lower_relu", "lower_relu6", "lower_requantise", "lower_tanh"]
@@ -92,6 +92,6 @@ def _sigmoid(operator: Operator, given: Tensor, function: Callable[[int], int]) 
 def _step(operator: Operator, given: Tensor, result: Tensor, values: NDArray[np.int64]) -> Step:
     """The values of `_INPUTS`, held within int8, in the order of the bytes: 0 first."""
     by_byte = np.roll(np.clip(values, -128, 127).astype(np.int8), 128)
-    call = f"rw_lookup({{table}}, {{in0}}, {{out}}, {given.size}u);"
+    call = Call("rw_lookup", ("{table}", "{in0}", "{out}", given.size))
     constants = {"table": Table("int8_t", by_byte)}
-    return Step((operator.name,), (given.index,), result.index, call, ("rw_lookup.c",), constants)
+    return Step((operator.name,), (given.index,), result.index, (call,), ("rw_lookup.c",), constants)

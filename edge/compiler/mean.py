@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.compiler.fixed import quantised_multiplier
 from edge.compiler.operands import check_count, check_int8, check_room, check_shape, operands_of, refusal
-from edge.compiler.step import Record, Step
+from edge.compiler.step import Call, Record, Step
 from edge.tflite.graph import Graph, Operator, Tensor
 
 __all__ = ["lower_mean"]
@@ -38,9 +38,9 @@ def lower_mean(graph: Graph, operator: Operator) -> Step:
         "offset": given.quantised.zero_point * elements,
         "out_zero": result.quantised.zero_point,
     }
-    call = "rw_mean(&{op}, {in0}, {out});"
+    call = Call("rw_mean", ("{op}", "{in0}", "{out}"))
     constants = {"op": Record("struct rw_mean", fields)}
-    return Step((operator.name,), (given.index,), result.index, call, ("rw_mean.c",), constants)
+    return Step((operator.name,), (given.index,), result.index, (call,), ("rw_mean.c",), constants)
 
 
 def _axes(operator: Operator, given: Tensor, axes: Tensor) -> frozenset[int]:

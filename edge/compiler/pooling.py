@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.compiler.fixed import activation_range
 from edge.compiler.operands import check_int8, operands_of, refusal
-from edge.compiler.step import Record, Step
+from edge.compiler.step import Call, Record, Step
 from edge.compiler.windows import windows_of
 from edge.tflite.graph import Graph, Operator
 
@@ -44,5 +44,5 @@ def _lower(graph: Graph, operator: Operator, kernel: str) -> Step:
         "highest": highest,
     }
     constants = {"op": Record("struct rw_pool", fields)}
-    call = f"{kernel}(&{{op}}, {{in0}}, {{out}});"
-    return Step((operator.name,), (given.index,), result.index, call, ("rw_pool.c",), constants)
+    call = Call(kernel, ("{op}", "{in0}", "{out}"))
+    return Step((operator.name,), (given.index,), result.index, (call,), ("rw_pool.c",), constants)

@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.compiler.lookup import lower_requantise
 from edge.compiler.operands import check_int8, one_to_one, refusal
-from edge.compiler.step import Record, Step
+from edge.compiler.step import Call, Record, Step
 from edge.tflite.graph import Graph, Operator, Tensor
 
 __all__ = ["lower_dequantize", "lower_quantize"]
@@ -38,6 +38,6 @@ def _step(operator: Operator, given: Tensor, result: Tensor, kernel: str, quanti
     # A hexadecimal literal is the very float of the file.
     scale = f"{quantised.quantised.scale.hex()}f"
     fields: dict[str, int | str] = {"scale": scale, "n": given.size, "zero": quantised.quantised.zero_point}
-    call = f"{kernel}(&{{op}}, {{in0}}, {{out}});"
+    call = Call(kernel, ("{op}", "{in0}", "{out}"))
     constants = {"op": Record("struct rw_quantise", fields)}
-    return Step((operator.name,), (given.index,), result.index, call, ("rw_quantise.c",), constants)
+    return Step((operator.name,), (given.index,), result.index, (call,), ("rw_quantise.c",), constants)

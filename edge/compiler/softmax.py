@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.compiler.fixed import quantised_multiplier
 from edge.compiler.operands import check_count, check_int8, one_to_one, refusal
-from edge.compiler.step import Record, Step
+from edge.compiler.step import Call, Record, Step
 from edge.tflite.graph import Graph, Operator
 
 __all__ = ["lower_softmax"]
@@ -26,9 +26,9 @@ def lower_softmax(graph: Graph, operator: Operator) -> Step:
         raise refusal(operator, f"over {depth} classes is not computed; {_MOST_DEPTH} are the most")
     multiplier, shift, least = _scaling(operator, given.quantised.scale)
     fields = {"multiplier": multiplier, "shift": shift, "least": least, "rows": rows, "depth": depth}
-    call = "rw_softmax(&{op}, {in0}, {scratch}, {out});"
+    call = Call("rw_softmax", ("{op}", "{in0}", "{scratch}", "{out}"))
     constants = {"op": Record("struct rw_softmax", fields)}
-    return Step((operator.name,), (given.index,), result.index, call, ("rw_softmax.c",), constants, 4 * depth)
+    return Step((operator.name,), (given.index,), result.index, (call,), ("rw_softmax.c",), constants, 4 * depth)
 
 
 def _scaling(operator: Operator, scale: float) -> tuple[int, int, int]:

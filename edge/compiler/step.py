@@ -1,4 +1,4 @@
-"""One step of a compiled model: the C call that runs an operator and the constants it reads."""
+"""One step of a compiled model: the calls of kernels that run an operator, and the constants they read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Form", "Record", "Step", "Table"]
+__all__ = ["Call", "Form", "Record", "Step", "Table"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Record:
     struct : str
         Its C type, for example `struct rw_add`.
     fields : mapping of str to int or str
-        A number, or `{role}` for the address of another constant of the step (`&{role}` for a struct).
+        A number, or `{role}` for the address of another constant of the step.
     more : tuple of such mappings
         The further elements of an array.
     """
@@ -71,6 +71,23 @@ class Form:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A call of a kernel.
+
+    Attributes
+    ----------
+    kernel : str
+        The C function, for example `rw_add`.
+    arguments : tuple of str or int
+        In the order of its parameters. A count, or a place: `{in0}`, `{in1}`, ... and `{out}` are the tensors of the
+        step, `{scratch}` its memory, `{role}` a constant of it; bytes may be added to a tensor (`{out} + 12`).
+    """
+
+    kernel: str
+    arguments: tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
 class Step:
     """What runs one operator, or several that are computed at once.
 
@@ -82,9 +99,8 @@ class Step:
         The tensors that are read.
     output : int
         The tensor that is written.
-    call : str
-        The C statement; `{in0}`, `{in1}`, ... and `{out}` stand for `const int8_t *` and `int8_t *`, `{scratch}` for
-        `void *`, and `{role}` for the name of a constant.
+    calls : tuple of Call
+        In the order in which they run.
     sources : tuple of str
         The files of the runtime that it needs, for example `rw_add.c`.
     constants : mapping of str to Table or Record
@@ -98,7 +114,7 @@ class Step:
     operators: tuple[str, ...]
     inputs: tuple[int, ...]
     output: int
-    call: str
+    calls: tuple[Call, ...]
     sources: tuple[str, ...]
     constants: Mapping[str, Table | Record] = field(default_factory=dict)
     scratch_bytes: int = 0

@@ -1,4 +1,4 @@
-"""Small networks compiled into one sanitised program and held byte for byte against the TFLite Micro interpreter."""
+"""Small networks, compiled and packed, in one sanitised program, held byte for byte against TFLite Micro."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from tflite_making import Made
 
 from edge.compiler.compilation import compile_model
 from edge.compiler.host import build_host_program
+from edge.compiler.packed import packed_library
+from edge.compiler.packing import pack_model
 from edge.oracle import run_tflm
 
 __all__ = ["differences"]
@@ -28,13 +30,19 @@ def differences(cases: Sequence[Made], folder: Path) -> list[str]:
     """
     models = folder / "models"
     shutil.rmtree(models, ignore_errors=True)
-    libraries = [compile_model(case.model, name=f"c{i}", folder=models / f"c{i}") for i, case in enumerate(cases)]
+    compiled = [compile_model(case.model, name=f"c{i}", folder=models / f"c{i}") for i, case in enumerate(cases)]
+    packed = [
+        packed_library(pack_model(case.model), name=f"p{i}", folder=models / f"p{i}", with_runtime=i == 0)
+        for i, case in enumerate(cases)
+    ]
     given = [np.ascontiguousarray(case.inputs).reshape(len(case.inputs), -1).view(np.int8) for case in cases]
-    found = build_host_program(libraries, folder / "program", sanitise=True).run(given)
+    program = build_host_program([*compiled, *packed], folder / "program", sanitise=True)
+    found = program.run([*given, *given])
     lines = []
-    for case, outputs in zip(cases, found, strict=True):
+    for i, outputs in enumerate(found):
+        case, form = cases[i % len(cases)], "compiled" if i < len(cases) else "packed"
         wanted = run_tflm(case.model, case.inputs)
         wanted = np.ascontiguousarray(wanted).reshape(len(wanted), -1).view(np.int8)
         if not np.array_equal(wanted, outputs):
-            lines.append(f"{case.label}: {np.mean(wanted != outputs):.0%} of the bytes differ")
+            lines.append(f"{case.label}, {form}: {np.mean(wanted != outputs):.0%} of the bytes differ")
     return lines

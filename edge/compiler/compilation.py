@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from edge.compiler.emission import emit
+from edge.compiler.layouts import RUNTIME
 from edge.compiler.library import Library
 from edge.compiler.lowering import lower
 from edge.compiler.memory import plan_memory
@@ -16,7 +17,6 @@ from features.errors import ParameterError
 
 __all__ = ["RUNTIME", "compile_model"]
 
-RUNTIME = Path(__file__).parent.parent / "runtime"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _INCLUDE = re.compile(r'^#include "(rw_\w+\.h)"', re.MULTILINE)
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.compiler.convolution import Layer
+from edge.compiler.firmware import Firmware
 from edge.compiler.product import GROUP, Band, Product, encode, fits, folded_bias, grouped
-from edge.compiler.step import Call, Form, Record, Step, Table
+from edge.compiler.step import TILES, Call, Form, Record, Step, Table
 from features.errors import ArtifactError
 
 __all__ = ["Pooling", "can_pool", "lower_layer"]
@@ -29,7 +30,12 @@ class Pooling:
 
 
 def lower_layer(
-    layer: Layer, operators: tuple[str, ...], tensors: tuple[int, int], pooling: Pooling | None = None
+    layer: Layer,
+    operators: tuple[str, ...],
+    tensors: tuple[int, int],
+    pooling: Pooling | None = None,
+    *,
+    firmware: Firmware | None = None,
 ) -> Step:
     """Choose the kernel of a layer and write its constants.
 
@@ -43,6 +49,8 @@ def lower_layer(
         Number of what is read, and of what is written.
     pooling : Pooling or None
         Only where `can_pool`.
+    firmware : Firmware or None
+        Whose forms are to be used; any where it is not given.
 
     Returns
     -------
@@ -52,13 +60,19 @@ def lower_layer(
     Raises
     ------
     ArtifactError
-        If a size is beyond 16 bits.
+        If a size is beyond 16 bits, or the firmware lacks a form.
     """
-    product = _encoded(layer)
+    try:
+        product = _encoded(layer, firmware, pooled=pooling is not None)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{' and '.join(operators)} cannot be computed by the forms that the firmware has: {error}"
+        ) from error
     if product is None:
         step = _plain(layer, operators, tensors)
     else:
-        step = _product(layer, product, operators, tensors, pooling or Pooling((1, 1), (1, 1), layer.out_shape))
+        alone = Pooling((1, 1), (1, 1), layer.out_shape)
+        step = _product(layer, product, operators, tensors, pooling or alone, firmware)
     _check_sizes(step)
     return step
 
@@ -77,17 +91,25 @@ def _check_sizes(step: Step) -> None:
         raise ArtifactError(f"{step.operators[0]} pooled over rows that long is not computed; shorten the input")
 
 
-def can_pool(layer: Layer) -> bool:
+def can_pool(layer: Layer, firmware: Firmware | None = None) -> bool:
     """Whether a maximum pooling may be fused: windows then are stretches of rows that are expanded once."""
-    return _encoded(layer) is not None and _layout(layer) != "RW_WINDOWS"
+    try:
+        return _layout(layer) != "RW_WINDOWS" and _encoded(layer, firmware, pooled=True) is not None
+    except ArtifactError:
+        return False
 
 
-def _encoded(layer: Layer) -> Product | None:
+def _encoded(layer: Layer, firmware: Firmware | None, *, pooled: bool) -> Product | None:
     """The layer for the product kernels, None where they do not compute it."""
     packed = fits(layer.weights, layer.bias, layer.in_zero, layer.multipliers, layer.shifts)
     if layer.dilation != (1, 1) or np.any(layer.shifts[~packed] > 0):
         return None
-    return encode(_groups(layer), packed)
+    if firmware is None:
+        return encode(_groups(layer), packed)
+    if not firmware.exact and not packed.all():
+        return None
+    wanted = {tile: _form(layer, tile, pooled=pooled) for tile in TILES}
+    return encode(_groups(layer), packed, tiles={tile for tile in TILES if firmware.form_for(wanted[tile])})
 
 
 def _groups(layer: Layer) -> NDArray[np.int8]:
@@ -132,17 +154,23 @@ def _pairs(first: str, second: str, values: tuple[int, int]) -> dict[str, int | 
 
 
 def _product(
-    layer: Layer, product: Product, operators: tuple[str, ...], tensors: tuple[int, int], pooling: Pooling
+    layer: Layer,
+    product: Product,
+    operators: tuple[str, ...],
+    tensors: tuple[int, int],
+    pooling: Pooling,
+    firmware: Firmware | None,
 ) -> Step:
     walk = _Walk(layer, pooling, product.groups)
-    forms = tuple(_form(layer, band, walk, product.segments) for band in product.bands)
+    wanted = (_form(layer, (band.tile_rows, band.sparse), pooled=len(walk.positions) > 1) for band in product.bands)
+    forms = tuple(form if firmware is None else firmware.form_for(form) or form for form in wanted)
     constants: dict[str, Table | Record] = {
         "positions": Table("uint16_t", walk.positions),
     }
     bias = folded_bias(_groups(layer), layer.bias, layer.in_zero)
     records = []
     for i, (band, form) in enumerate(zip(product.bands, forms, strict=True)):
-        tables = _band_tables(i, band) | {f"rows{i}": Table("int32_t", _rows(layer, band, bias))}
+        tables = _band_tables(i, band) | {f"rows{i}": Table("int32_t", _rows(layer, band, bias, form))}
         records.append(_band_fields(layer, band, form, product.groups, tables))
         constants |= tables
     constants["bands"] = Record("struct rw_band", records[0], tuple(records[1:]))
@@ -159,9 +187,10 @@ def _product(
     )
 
 
-def _form(layer: Layer, band: Band, walk: _Walk, segments: int) -> Form:
+def _form(layer: Layer, tile: tuple[int, bool], *, pooled: bool) -> Form:
+    """What just computes tiles of a layer."""
     clamped = (layer.lowest, layer.highest) != _INT8
-    return Form(band.tile_rows, band.sparse, len(walk.positions) > 1, segments == 1, layer.per_row, clamped)
+    return Form(*tile, pooled, layer.weights.shape[1] == 1, layer.per_row, clamped)
 
 
 def _band_tables(i: int, band: Band) -> dict[str, Table | Record]:
@@ -170,7 +199,7 @@ def _band_tables(i: int, band: Band) -> dict[str, Table | Record]:
     return {f"{part}{i}": Table(ctypes[part], v) for part, v in parts.items() if v is not None and v.size}
 
 
-def _rows(layer: Layer, band: Band, bias: NDArray[np.int32]) -> NDArray[np.integer]:
+def _rows(layer: Layer, band: Band, bias: NDArray[np.int32], form: Form) -> NDArray[np.integer]:
     """A multiplier where there is one for all; of each tile its biases, and where each row has a scale its multipliers.
 
     A bias is a multiple of 256; where each row has a scale, the row's shift less one is put into its last byte.
@@ -181,7 +210,7 @@ def _rows(layer: Layer, band: Band, bias: NDArray[np.int32]) -> NDArray[np.integ
         exact = [layer.bias[rows] - layer.in_zero * sums, layer.multipliers[rows], -layer.shifts[rows]]
         return np.stack(exact, axis=1).astype(np.int32).reshape(-1)
     biases = bias[rows].astype(np.int64).reshape(tiles, -1)
-    if not layer.per_row:
+    if not form.per_row:
         return np.concatenate([layer.multipliers[:1], biases.reshape(-1)])
     shifts = (-layer.shifts[rows] - 1).reshape(tiles, -1)
     return np.concatenate([biases + shifts, layer.multipliers[rows].reshape(tiles, -1)], axis=1).reshape(-1)
@@ -192,7 +221,7 @@ def _band_fields(
 ) -> dict[str, int | str]:
     fields: dict[str, int | str] = {"run": "rw_exact" if band.exact else f"{{{form.role}}}"}
     fields |= {role.rstrip("0123456789"): f"{{{role}}}" for role in tables}
-    if not layer.per_row and not band.exact:
+    if not form.per_row and not band.exact:
         fields["shift"] = -int(layer.shifts[0]) - 1
     return fields | {
         "tiles": band.rows // band.tile_rows,

@@ -9,6 +9,7 @@ import numpy as np
 
 from edge.compiler.constant_rows import with_constant_rows
 from edge.compiler.convolution import Layer, convolution, fully_connected
+from edge.compiler.firmware import Firmware
 from edge.compiler.layer import Pooling, can_pool, lower_layer
 from edge.compiler.operators import LOWERINGS
 from edge.compiler.step import Step
@@ -37,8 +38,15 @@ class Lowered:
     aliases: dict[int, int]
 
 
-def lower(graph: Graph) -> Lowered:
+def lower(graph: Graph, *, firmware: Firmware | None = None) -> Lowered:
     """Find a kernel for each operator.
+
+    Parameters
+    ----------
+    graph : Graph
+        Of one input and one output.
+    firmware : Firmware or None
+        Whose forms of the product are to be used; any where it is not given.
 
     Raises
     ------
@@ -56,7 +64,7 @@ def lower(graph: Graph) -> Lowered:
             if operator.name in _ALIASES:
                 aliases[operator.outputs[0]] = _same_numbers(graph, operator)
             elif operator.name in _LAYERS:
-                steps.append(_layer_step(graph, operator, fused))
+                steps.append(_layer_step(graph, operator, fused, firmware))
             else:
                 steps.append(LOWERINGS[operator.name](graph, operator))
         except _DAMAGE as error:
@@ -111,21 +119,29 @@ def _is_shape(graph: Graph, operator: Operator) -> bool:
     return operator.name in _SHAPES and all(tensor.dtype == np.int32 for tensor in graph.results(operator))
 
 
-def _layer_step(graph: Graph, operator: Operator, fused: set[int]) -> Step:
+def _layer_step(graph: Graph, operator: Operator, fused: set[int], firmware: Firmware | None) -> Step:
     layer = with_constant_rows(_LAYERS[operator.name](graph, operator))
-    after = _pooling_after(graph, operator, layer)
+    after = _pooling_after(graph, operator, layer, firmware)
     if after is None:
-        return lower_layer(layer, (operator.name,), (operator.inputs[0], operator.outputs[0]))
+        return lower_layer(layer, (operator.name,), (operator.inputs[0], operator.outputs[0]), firmware=firmware)
     pooling, pool = after
     fused.add(pool.index)
-    return lower_layer(layer, (operator.name, pool.name), (operator.inputs[0], pool.outputs[0]), pooling)
+    tensors = (operator.inputs[0], pool.outputs[0])
+    return lower_layer(layer, (operator.name, pool.name), tensors, pooling, firmware=firmware)
 
 
-def _pooling_after(graph: Graph, operator: Operator, layer: Layer) -> tuple[Pooling, Operator] | None:
+def _pooling_after(
+    graph: Graph, operator: Operator, layer: Layer, firmware: Firmware | None
+) -> tuple[Pooling, Operator] | None:
     """The maximum of sums, requantised, is the maximum of what is requantised: scaling and clamping keep the order."""
     written = operator.outputs[0]
     readers = [op for op in graph.operators if written in op.inputs]
-    if written in graph.outputs or len(readers) != 1 or readers[0].name != "MAX_POOL_2D" or not can_pool(layer):
+    if (
+        written in graph.outputs
+        or len(readers) != 1
+        or readers[0].name != "MAX_POOL_2D"
+        or not can_pool(layer, firmware)
+    ):
         return None
     pool = readers[0]
     size = int(pool.options["filterHeight"]), int(pool.options["filterWidth"])

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Set
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.compiler.step import TILES
 from edge.cycles import CycleTable, read_cycles
+from features.errors import ArtifactError
 
 __all__ = ["GROUP", "Band", "Product", "encode", "fits", "folded_bias", "grouped", "words"]
 
@@ -155,7 +158,9 @@ def folded_bias(groups: NDArray[np.int8], bias: NDArray[np.int64], zero_point: i
     return np.asarray((folded * 256).astype(np.uint32).astype(np.int32))
 
 
-def encode(groups: NDArray[np.int8], packed: NDArray[np.bool_] | None = None) -> Product | None:
+def encode(
+    groups: NDArray[np.int8], packed: NDArray[np.bool_] | None = None, *, tiles: Set[tuple[int, bool]] = TILES
+) -> Product | None:
     """Choose for a layer the form that costs least, of those its zeros allow.
 
     Parameters
@@ -164,18 +169,25 @@ def encode(groups: NDArray[np.int8], packed: NDArray[np.bool_] | None = None) ->
         From `grouped`.
     packed : ndarray of bool, shape (outputs,), optional
         From `fits`; the tile of a row that does not fit is computed in 32 bits. All fit where it is not given.
+    tiles : set of (int, bool)
+        Of `TILES`, what may be chosen.
 
     Returns
     -------
     Product or None
         Whole tiles first; rows that are left over have a band of their own. None where rows of 32 bits have too many
         groups for their form.
+
+    Raises
+    ------
+    ArtifactError
+        If rows fit none of the tiles.
     """
     outputs, segments, n_groups, _ = groups.shape
     bands: list[Band] = []
     for first, rows, fast in _runs(np.ones(outputs, dtype=bool) if packed is None else packed):
         if fast:
-            bands.extend(_packed_bands(groups, first, rows))
+            bands.extend(_packed_bands(groups, first, rows, tiles))
             continue
         band = _sparse(groups[first : first + rows], first, 1, exact=True)
         if band is None:
@@ -192,22 +204,25 @@ def _runs(packed: NDArray[np.bool_]) -> list[tuple[int, int, bool]]:
     return [(a, b - a, bool(tiles[a // _TILE])) for a, b in itertools.pairwise(edges)]
 
 
-def _packed_bands(groups: NDArray[np.int8], first: int, rows: int) -> list[Band]:
+def _packed_bands(groups: NDArray[np.int8], first: int, rows: int, tiles: Set[tuple[int, bool]]) -> list[Band]:
     bands: list[Band] = []
     end = first + rows
     for size in (_TILE, 2, 1):
         whole = (end - first) // size * size
         if whole:
-            bands.extend(_cheapest(groups, first, whole, size))
+            bands.extend(_cheapest(groups, first, whole, size, tiles))
         first += whole
     return bands
 
 
-def _cheapest(groups: NDArray[np.int8], first: int, rows: int, size: int) -> list[Band]:
+def _cheapest(groups: NDArray[np.int8], first: int, rows: int, size: int, tiles: Set[tuple[int, bool]]) -> list[Band]:
     part = groups[first : first + rows]
     # Two rows left over are no dense tile: there is none of two.
-    candidates = [_dense(part, first, tile) for tile in (4, 1) if size % tile == 0]
-    candidates += [sparse for tile in (4, 2, 1) if size % tile == 0 and (sparse := _sparse(part, first, tile))]
+    able = [(tile, sparse) for tile, sparse in sorted(tiles, reverse=True) if size % tile == 0]
+    candidates = [_dense(part, first, tile) for tile, sparse in able if not sparse]
+    candidates += [band for tile, sparse in able if sparse and (band := _sparse(part, first, tile))]
+    if not candidates:
+        raise ArtifactError(f"{rows} rows in tiles of at most {size} have no form")
     return [min(candidates, key=lambda band: (_cycles(band, part), band.n_bytes))]
 
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Call", "Form", "Record", "Step", "Table"]
+__all__ = ["TILES", "Call", "Form", "Record", "Step", "Table"]
+
+# Rows of a tile, and whether it is sparse: what `rw_tiles` (`edge/runtime/rw_product.h`) computes.
+TILES = frozenset({(4, False), (1, False), (4, True), (2, True), (1, True)})
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ static int32_t rw_window_sum(const struct rw_plain_convolution *op, const int8_t
             }
             const int8_t *tap = in + ((ptrdiff_t)row * op->in_width + column) * op->in_channels;
             for (size_t c = 0; c < op->in_channels; ++c) {
-                sum += w[c] * (tap[c] - op->in_zero);
+                sum = rw_plus(sum, w[c] * (tap[c] - op->in_zero));
             }
         }
     }
@@ -36,8 +36,8 @@ void rw_convolve_plain(const struct rw_plain_convolution *op, const int8_t *in, 
             const int32_t top = y * op->stride_height - op->pad_top;
             const int32_t left = x * op->stride_width - op->pad_left;
             for (size_t o = 0; o < op->out_channels; ++o) {
-                const int32_t sum = op->bias[o] + rw_window_sum(op, in, op->weights + o * kernel, top, left);
-                const int32_t scaled = rw_requantise(sum, op->multipliers[o], op->shifts[o]) + op->out_zero;
+                const int32_t sum = rw_plus(op->bias[o], rw_window_sum(op, in, op->weights + o * kernel, top, left));
+                const int32_t scaled = rw_plus(rw_requantise(sum, op->multipliers[o], op->shifts[o]), op->out_zero);
                 *out++ = rw_clamp(scaled, op->lowest, op->highest);
             }
         }

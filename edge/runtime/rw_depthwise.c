@@ -39,8 +39,8 @@ static struct rw_taps rw_taps_at(const struct rw_depthwise *op, int32_t y, int32
 
 static int8_t rw_depthwise_output(const struct rw_depthwise *op, size_t o, int32_t sum)
 {
-    const int32_t scaled = rw_requantise(sum + op->bias[o], op->multipliers[o], op->shifts[o]);
-    return rw_clamp(scaled + op->out_zero, op->lowest, op->highest);
+    const int32_t scaled = rw_requantise(rw_plus(sum, op->bias[o]), op->multipliers[o], op->shifts[o]);
+    return rw_clamp(rw_plus(scaled, op->out_zero), op->lowest, op->highest);
 }
 
 static int32_t rw_one_channel(const struct rw_depthwise *op, const int8_t *in, const struct rw_taps *taps, size_t c,

@@ -59,6 +59,6 @@ void rw_exact(const struct rw_band *band, const struct rw_window *window, int8_t
             const int32_t sum = rw_exact_sum(window, p, row[0], &stream);
             largest = sum > largest ? sum : largest;
         }
-        *out++ = rw_clamp(rw_requantise(largest, row[1], -row[2]) + zero, band->lowest, band->highest);
+        *out++ = rw_clamp(rw_plus(rw_requantise(largest, row[1], -row[2]), zero), band->lowest, band->highest);
     }
 }

@@ -32,6 +32,12 @@ static inline int32_t rw_requantise(int32_t x, int32_t m, int shift)
     return rw_rounding_shift((int32_t)((product + (INT64_C(1) << 30)) >> 31), left - shift);
 }
 
+/* a + b modulo 2^32, where only the caller's numbers say whether the sum fits: those of a damaged model may not. */
+static inline int32_t rw_plus(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a + (uint32_t)b);
+}
+
 static inline int8_t rw_clamp(int32_t x, int32_t lowest, int32_t highest)
 {
     const int32_t above = x < lowest ? lowest : x;

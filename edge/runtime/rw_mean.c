@@ -10,7 +10,8 @@
 
 static int8_t rw_mean_of(const struct rw_mean *op, int32_t sum)
 {
-    return rw_clamp(rw_requantise(sum - op->offset, op->multiplier, op->shift) + op->out_zero, INT8_MIN, INT8_MAX);
+    const int32_t scaled = rw_requantise(sum - op->offset, op->multiplier, op->shift);
+    return rw_clamp(rw_plus(scaled, op->out_zero), INT8_MIN, INT8_MAX);
 }
 
 /* x: the first row of all columns of one outer and middle element. */

@@ -98,9 +98,11 @@ _ALL = tuple((seed, name, make) for seed, (name, make) in enumerate(_networks())
 _EACH = pytest.mark.parametrize(
     ("seed", "make"), [(seed, make) for seed, _, make in _ALL], ids=[name for _, name, _ in _ALL]
 )
+# By kernels, or by those of packed models.
+_CALLED_BY_OTHERS = {"rw_broadcast.c", *(path.name for path in RUNTIME.glob("rw_model*.c"))}
 # Of what a compiled model is written: kernels, layouts of their inputs, and forms of the product.
 _WRITTEN = (
-    *(path.name.replace(".c", ".h") for path in RUNTIME.glob("*.c") if path.name != "rw_broadcast.c"),
+    *(path.name.replace(".c", ".h") for path in RUNTIME.glob("*.c") if path.name not in _CALLED_BY_OTHERS),
     *("RW_ROWS", "RW_TAPS", "RW_WINDOWS"),
     *("_dense_4", "_dense_1", "_sparse_4", "_sparse_2", "_sparse_1", "_pooled", "_per_row", "_clamped"),
 )

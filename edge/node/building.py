@@ -165,9 +165,16 @@ def _port_sources(board: str) -> list[Source]:
     return [Source(path, "board") for path in [*own, PORT / "rw_nor.c", BOARD_FOLDER / "semihosting.c"]]
 
 
-def node_sources() -> list[Path]:
-    """List the C files of a node, beside those of its port and of its networks."""
-    return sorted(path for folder in NODE_FOLDERS for path in folder.glob("*.c"))
+def node_sources(*, updates: bool = False) -> list[Path]:
+    """List the C files of a node, beside those of its port and of its networks.
+
+    Parameters
+    ----------
+    updates : bool
+        Whether it takes models into slots, and so needs the loader of packed models.
+    """
+    files = sorted(path for folder in NODE_FOLDERS for path in folder.glob("*.c"))
+    return [path for path in files if updates or path.name != "rw_slot_model.c"]
 
 
 def compile_sources(

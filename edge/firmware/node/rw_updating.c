@@ -55,20 +55,22 @@ static void begin(struct rw_updating *updating, const struct rw_link_message *me
     updating->reason = rw_slots_begin(updating->slots, id, fields.number, &offset);
 }
 
-/* A piece that fits is not answered, but for the last one. */
+/* A piece that fits is not answered, but for the last one; nor are the pieces that were under way when one was refused. */
 static void chunk(struct rw_updating *updating, const struct rw_link_message *message)
 {
     const struct fields fields = read_fields(message, RW_UPDATE_CHUNK_OFFSET, RW_UPDATE_CHUNK_DATA);
     struct rw_slots *slots = updating->slots;
+    enum rw_update_status status = RW_UPDATE_NOT_BEGUN;
 
-    updating->reason = !fields.has_number || !fields.has_bytes
-                           ? RW_UPDATE_NOT_BEGUN
-                           : rw_slots_write(slots, fields.number, fields.bytes, fields.n);
-    updating->told = updating->reason == RW_UPDATE_OK;
-    if (updating->reason == RW_UPDATE_OK && rw_slots_received(slots) == slots->state.image_bytes) {
-        updating->reason = rw_slots_finish(slots);
-        updating->told = false;
+    if (fields.has_number && fields.has_bytes) {
+        status = rw_slots_write(slots, fields.number, fields.bytes, fields.n);
     }
+    if (status == RW_UPDATE_NOT_BEGUN && updating->reason != RW_UPDATE_OK) {
+        return;
+    }
+    const bool whole = status == RW_UPDATE_OK && rw_slots_received(slots) == slots->state.image_bytes;
+    updating->reason = whole ? rw_slots_finish(slots) : status;
+    updating->told = status == RW_UPDATE_OK && !whole;
 }
 
 static void confirm(struct rw_updating *updating, const struct rw_link_message *message)
@@ -88,7 +90,9 @@ bool rw_updating_take(struct rw_updating *updating, const struct rw_link_message
     if (message->kind < RW_KIND_UPDATE_BEGIN || message->kind > RW_KIND_UPDATE_ABORT) {
         return false;
     }
-    updating->told = false;
+    if (message->kind != RW_KIND_UPDATE_CHUNK || updating->slots == NULL) {
+        updating->told = false;
+    }
     if (updating->slots == NULL) {
         updating->reason = RW_UPDATE_CONFIGURATION;
         return true;

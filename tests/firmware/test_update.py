@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -295,6 +297,16 @@ def test_records_that_no_node_writes_count_for_nothing(program: Path) -> None:
     node = Node(program).put(_RECORDS_AT[0], bytes(64)).put(_RECORDS_AT[1], b"RWS1" + bytes(60)).start()
     *_, (_, booted) = node.run()
     assert booted[0] == REASON["NO_MODEL"]
+
+
+@pytest.mark.parametrize(("sequence", "place_at", "counts"), [(4, 0, True), (5, 1, True), (4, 1, False), (5, 0, False)])
+def test_a_record_counts_in_its_own_place_only(program: Path, sequence: int, place_at: int, *, counts: bool) -> None:
+    """So that the next one is never written over it."""
+    head = b"RWS1" + struct.pack("<3I", sequence, 99, 0) + bytes(16) + bytes([0, CONFIRMED, 0, OK]) + bytes(24)
+    record = head + struct.pack("<I", zlib.crc32(head))
+    node = Node(program).put(_SLOTS_AT[0], image(4)).put(_RECORDS_AT[place_at], record).start()
+    *_, (_, booted) = node.run()
+    assert (booted[0], place(booted).version, place(booted).highest) == (OK, 4, 99 if counts else 4)
 
 
 @pytest.mark.parametrize("step", range(0, 96, 5))

@@ -24,12 +24,12 @@ def build_program(sources: Sequence[Path], folder: Path, *, flags: Sequence[str]
     program = folder / "program"
     includes = [f"-I{place}" for place in dict.fromkeys(source.parent for source in sources)]
     command = [compiler, *_FLAGS, *_SANITISERS, *flags, *includes, *map(str, sources), "-o", str(program)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
     assert done.returncode == 0, done.stderr[-4000:]
     return program
 
 
-def run_program(program: Path, given: bytes, *arguments: str, limit_s: float = 120) -> bytes:
+def run_program(program: Path, given: bytes, *arguments: str, limit_s: float = 280) -> bytes:
     """What the program writes for what it is given; a finding of a sanitiser fails the test."""
     done = subprocess.run(
         [str(program), *arguments],

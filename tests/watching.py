@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tflite_making import Node, constant, value, write_tflite
 
-from edge.compiler.compilation import compile_model
-from edge.compiler.library import Library
 from edge.node.building import FIRMWARE
-from edge.node.reference import Network, NodeConfig, State, Verdict
+from edge.node.factory import write_factory
+from edge.node.reference import NodeConfig, State, Verdict
 
 __all__ = ["Watching", "build_watching", "linear_autoencoder", "write_networks"]
 
@@ -45,40 +44,11 @@ def linear_autoencoder(scaled: NDArray[np.float32], *, n_code: int) -> bytes:
     return write_tflite(values, nodes, inputs=[0], outputs=[6])
 
 
-def _source(library: Library, network: Network) -> str:
-    """C that gives a compiled library the node's form, as `network_<name>`."""
-    name, upper = library.name, library.name.upper()
-    given, output = network.input_as, network.output_as
-    return f"""
-#include "rw_{name}.h"
-static _Alignas(8) uint8_t arena_{name}[RW_{upper}_ARENA_BYTES];
-static struct rw_network network_{name} = {{
-    arena_{name}, rw_{name}_run, NULL, NULL, RW_{upper}_INPUT_BYTES, RW_{upper}_OUTPUT_BYTES,
-    {{{given.scale.hex()}f, {given.zero_point}}}, {{{output.scale.hex()}f, {output.zero_point}}},
-}};
-static void place_{name}(void)
-{{
-    network_{name}.input = rw_{name}_input(arena_{name});
-    network_{name}.output = rw_{name}_output(arena_{name});
-}}
-"""
-
-
 _HEADER = """
 #include "rw_factory.h"
 #define rw_health (*rw_factory_health())
 #define rw_kinds rw_factory_kinds()
 """
-
-
-def _networks(health: Library, health_network: Network, kinds: Library | None, kinds_network: Network | None) -> str:
-    parts = ['#include "networks.h"', _source(health, health_network)]
-    parts.append("const struct rw_network *rw_factory_health(void) { place_health(); return &network_health; }")
-    if kinds is None or kinds_network is None:
-        return "\n".join([*parts, "const struct rw_network *rw_factory_kinds(void) { return NULL; }\n"])
-    parts.append(_source(kinds, kinds_network))
-    parts.append("const struct rw_network *rw_factory_kinds(void) { place_kinds(); return &network_kinds; }\n")
-    return "\n".join(parts)
 
 
 @dataclass(frozen=True)
@@ -119,16 +89,9 @@ def _verdict(words: NDArray[np.int32], floats: NDArray[np.float32]) -> Verdict:
 
 def write_networks(folder: Path, *, health: bytes, kinds: bytes | None = None) -> tuple[list[Path], list[Path]]:
     """Compile networks; their C files with what gives them the node's form, and the folders of their headers."""
-    folder.mkdir(parents=True, exist_ok=True)
-    libraries = {"health": compile_model(health, name="health", folder=folder / "health")}
-    if kinds is not None:
-        libraries["kinds"] = compile_model(kinds, name="kinds", folder=folder / "kinds")
+    written, places = write_factory(folder, health=health, kinds=kinds)
     (folder / "networks.h").write_text(_HEADER)
-    kinds_network = None if kinds is None else Network(kinds)
-    text = _networks(libraries["health"], Network(health), libraries.get("kinds"), kinds_network)
-    (folder / "networks.c").write_text(text)
-    models = {path.name: path for library in libraries.values() for path in library.folder.glob("*.c")}
-    return [folder / "networks.c", *models.values()], [folder, *(library.folder for library in libraries.values())]
+    return written, [folder, *places]
 
 
 def build_watching(folder: Path, *, health: bytes, kinds: bytes | None = None) -> Watching:

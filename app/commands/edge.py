@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from app.commands.edge_bench import bench
+from app.commands.edge_budget import budget
 from app.commands.edge_export import export
 from app.commands.edge_page import page
 from app.commands.edge_prune import prune
@@ -21,5 +22,5 @@ def edge() -> None:
     """Prune, quantise, check, export, compile and run networks for Cortex-M4 nodes."""
 
 
-for command in (bench, export, page, prune, quantize, run, sizes, verify):
+for command in (bench, budget, export, page, prune, quantize, run, sizes, verify):
     edge.add_command(command)

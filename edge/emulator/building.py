@@ -18,6 +18,7 @@ __all__ = [
     "Symbol",
     "build_image",
     "function_at",
+    "functions_of",
     "reason_of",
     "section_sizes",
 ]
@@ -128,7 +129,7 @@ def build_image(library: Library, folder: Path, *, toolchain: Toolchain) -> Imag
     if done.returncode:
         raise ArtifactError(f"the library {library.name} does not link: {reason_of(done.stderr)}")
     sizes = section_sizes(run_tool([toolchain.size, "-A", str(elf)]).stdout)
-    symbols = _functions(run_tool([toolchain.nm, "--defined-only", "-S", str(elf)]).stdout)
+    symbols = functions_of(run_tool([toolchain.nm, "--defined-only", "-S", str(elf)]).stdout)
     return Image(
         elf,
         _run_of(symbols, library),
@@ -156,7 +157,7 @@ def function_at(image: Image, address: int, *, toolchain: Toolchain) -> str:
     str
         Its name, or `no function`.
     """
-    symbols = _functions(run_tool([toolchain.nm, "--defined-only", "-S", str(image.path)]).stdout)
+    symbols = functions_of(run_tool([toolchain.nm, "--defined-only", "-S", str(image.path)]).stdout)
     return next((symbol.name for symbol in symbols if symbol.start <= address < symbol.end), "no function")
 
 
@@ -211,8 +212,8 @@ def section_sizes(text: str) -> dict[str, int]:
     return {name: int(size) for name, size in re.findall(r"^(\.\S+)\s+(\d+)\s+\d+$", text, re.MULTILINE)}
 
 
-def _functions(text: str) -> list[Symbol]:
-    """Functions of `nm -S`, which prints address, size, kind and name."""
+def functions_of(text: str) -> list[Symbol]:
+    """Read the functions from what `nm -S` printed: address, size, kind and name of each."""
     found = re.findall(r"^([0-9a-f]+) ([0-9a-f]+) [tTwW] (\S+)$", text, re.MULTILINE)
     return [Symbol(name, int(start, 16), int(start, 16) + int(size, 16)) for start, size, name in found]
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.emulator.building import Image
+from edge.emulator.building import Image, Symbol
 from edge.emulator.cycles import Cost, block_cost, costs, parse_disassembly
 from edge.emulator.toolchain import Toolchain, run_tool
 from features.errors import ToolchainError
 
-__all__ = ["Counts", "count_inferences", "plugin_arguments"]
+__all__ = ["Counts", "add_up", "count_inferences", "counting_arguments", "plugin_arguments", "read_records"]
 
 _SOURCE = Path(__file__).parent / "plugin" / "count.c"
 _FLAGS = ("-shared", "-fPIC", "-O2", "-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fvisibility=hidden")
@@ -59,12 +59,38 @@ def plugin_arguments(image: Image, folder: Path, *, toolchain: Toolchain) -> lis
     ToolchainError
         If the host's compiler fails.
     """
+    entries = [(symbol, index + 1) for symbol, index in image.operators]
+    return counting_arguments(image.run, entries, folder, toolchain=toolchain)
+
+
+def counting_arguments(
+    run: Symbol, entries: Sequence[tuple[Symbol, int]], folder: Path, *, toolchain: Toolchain, laps: bool = False
+) -> list[str]:
+    """Compile the plugin and name its arguments.
+
+    Parameters
+    ----------
+    run : Symbol
+        What an inference is a call of.
+    entries : sequence of (Symbol, int)
+        Functions behind whose entry another index is counted.
+    folder : Path
+        As of `plugin_arguments`.
+    toolchain : Toolchain
+        From `find_toolchain`.
+    laps : bool
+        Whether an inference lasts from one call of `run` to the next.
+
+    Raises
+    ------
+    ToolchainError
+        If the host's compiler fails.
+    """
     done = run_tool([toolchain.host_gcc, *_FLAGS, "-o", _PLUGIN, str(_SOURCE)], folder=folder)
     if done.returncode:
         raise ToolchainError(f"the counting plugin does not compile: {done.stderr.strip()}", tool=toolchain.host_gcc)
-    run = f"run={image.run.start:x}-{image.run.end:x}"
-    entries = [f"op={symbol.start:x}-{index + 1}" for symbol, index in image.operators]
-    return ["-plugin", ",".join([f"file=./{_PLUGIN}", f"out={_RECORDS}", run, *entries])]
+    given = [f"run={run.start:x}-{run.end:x}", *(f"op={symbol.start:x}-{index}" for symbol, index in entries)]
+    return ["-plugin", ",".join([f"file=./{_PLUGIN}", f"out={_RECORDS}", *given, *["laps=on"] * laps])]
 
 
 def count_inferences(image: Image, folder: Path, *, n_inferences: int, toolchain: Toolchain) -> Counts:
@@ -91,16 +117,37 @@ def count_inferences(image: Image, folder: Path, *, n_inferences: int, toolchain
     ToolchainError
         If other than `n_inferences` were counted, or code ran that the disassembly does not show.
     """
-    records = np.fromfile(folder / _RECORDS, dtype=np.uint64).astype(np.int64).reshape(-1, _RECORD_WORDS)
+    records = read_records(folder)
     counted = len(np.unique(records[:, 0]))
     if counted != n_inferences:
         raise ToolchainError(f"the plugin counted {counted} inferences of {n_inferences}", tool=_PLUGIN)
     text = run_tool([toolchain.objdump, "-d", str(image.path)]).stdout
     n_columns = 2 + max((index for _, index in image.operators), default=-1)
-    return _add_up(records, costs(parse_disassembly(text)), shape=(n_inferences, n_columns))
+    return add_up(records, costs(parse_disassembly(text)), shape=(n_inferences, n_columns))
 
 
-def _add_up(records: NDArray[np.int64], cost_of: Mapping[int, Cost], *, shape: tuple[int, int]) -> Counts:
+def read_records(folder: Path) -> NDArray[np.int64]:
+    """Read what the plugin wrote, shape (records, 8); the columns are those in `plugin/count.c`."""
+    return np.fromfile(folder / _RECORDS, dtype=np.uint64).astype(np.int64).reshape(-1, _RECORD_WORDS)
+
+
+def add_up(records: NDArray[np.int64], cost_of: Mapping[int, Cost], *, shape: tuple[int, int]) -> Counts:
+    """Sum instructions and cycles of blocks.
+
+    Parameters
+    ----------
+    records : ndarray of int64, shape (records, 8)
+        From `read_records`; the first two columns are the place in the sums.
+    cost_of : mapping of int to Cost
+        From `edge.emulator.cycles.costs`.
+    shape : tuple of int
+        Inferences and columns.
+
+    Raises
+    ------
+    ToolchainError
+        If code ran that the disassembly does not show.
+    """
     inference, column, start, end, length, executed, taken, straight = records.T
     blocks, place = np.unique(np.stack([start, end], axis=1), axis=0, return_inverse=True)
     try:

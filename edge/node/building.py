@@ -68,7 +68,8 @@ class Source:
     path : Path
         The file.
     owner : str
-        ``board``, ``model`` or ``node``: whose section its code and constants are counted in.
+        ``board``, ``model``, or any other name of a part: it leads the name of the object. The first two have sections
+        of their own.
     definitions : tuple of str
         Such as ``RW_N=2048``.
     """
@@ -95,6 +96,11 @@ class Firmware:
     elf: Path
     board: Board
     sections: dict[str, int] = field(repr=False)
+
+    @property
+    def map(self) -> Path:
+        """What the linker wrote of where everything lies."""
+        return self.elf.with_suffix(".map")
 
     @property
     def flash_bytes(self) -> int:
@@ -125,7 +131,7 @@ def build_firmware(
     sources : sequence of Source
         The program; its names must differ. It has one function `rw_program`.
     folder : Path
-        Takes objects and image; it is made where there is none. Objects of earlier builds there are used again.
+        Takes objects, image and map; it is made where there is none. Objects of earlier builds there are used again.
     includes : sequence of Path
         Folders of headers, beside those of the port.
     toolchain : Toolchain
@@ -152,7 +158,7 @@ def build_firmware(
     objects = compile_sources([*_port_sources(board), *sources], folder, [toolchain.gcc, *flags], places)
     elf = folder / f"{board}.elf"
     link = [toolchain.gcc, *CPU_FLAGS, "-nostdlib", "-Wl,--gc-sections,--orphan-handling=error", f"-L{_CORTEX}"]
-    script = ["-T", str(PORT / board / "rw_memory.ld")]
+    script = ["-T", str(PORT / board / "rw_memory.ld"), f"-Wl,-Map={board}.map"]
     done = run_tool([*link, *script, *map(str, objects), "-lc_nano", "-lgcc", "-o", elf.name], folder=folder)
     if done.returncode:
         raise ToolchainError(f"the firmware for {board} does not link: {reason_of(done.stderr)}", tool=toolchain.gcc)

@@ -1,9 +1,10 @@
 /* QEMU plugin that counts, for each inference and operator, how often each translated block ran and how it was left.
  *
  * Arguments: out=FILE, run=ADDRESS-END (the function of the library that runs an inference), any number of
- * op=ADDRESS-INDEX (entry of an operator's function, hexadecimal and decimal).
- * An inference lasts from the entry of run until control is back behind the instruction that called it. Index 0 counts what
- * run itself executes, index i the operator whose entry was passed last and all that it calls.
+ * op=ADDRESS-INDEX (entry of an operator's function, hexadecimal and decimal), and laps=on.
+ * An inference lasts from the entry of run until control is back behind the instruction that called it; with laps=on, until
+ * run is entered again. Index 0 counts what run itself executes, index i the operator whose entry was passed last and all
+ * that it calls.
  * The file takes eight words of 64 bits for each block that ran: inference, index, start and end of the block, its
  * instructions, how often it was executed, left by a taken branch, and entered from the block just before it in memory.
  *
@@ -73,6 +74,7 @@ static struct {
     struct counter *counter; /* of the previous block, while an inference lasts */
     uint64_t inference, return_to;
     uint32_t index;
+    bool laps;
 } state;
 
 static uint32_t index_of(uint64_t start)
@@ -126,8 +128,9 @@ static void executed(unsigned int cpu, void *data)
     }
     if (within && block->start == state.return_to) {
         end_inference();
-    } else if (!within && block->start == state.run && state.previous != NULL) {
-        state.return_to = state.previous->end;
+    }
+    if (state.counter == NULL && block->start == state.run && state.previous != NULL) {
+        state.return_to = state.laps ? state.run : state.previous->end;
         state.counter = &block->counters[0];
     }
     if (state.counter != NULL) {
@@ -177,6 +180,10 @@ static bool read_argument(const char *text)
     if (strncmp(text, "out=", 4) == 0) {
         state.out = fopen(text + 4, "wb");
         return state.out != NULL;
+    }
+    if (strcmp(text, "laps=on") == 0) {
+        state.laps = true;
+        return true;
     }
     if (sscanf(text, "run=%" SCNx64 "-%" SCNx64, &state.run, &state.run_end) == 2) {
         return true;

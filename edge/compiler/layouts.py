@@ -109,7 +109,8 @@ def layout_of(name: str) -> Layout:
     >>> layout_of("rw_softmax").numbers
     (('multiplier', 'int32_t'), ('least', 'int32_t'), ('rows', 'uint16_t'), ('depth', 'uint16_t'), ('shift', 'uint8_t'))
     """
-    pointers, numbers = [], []
+    pointers: list[str] = []
+    numbers: list[tuple[str, str]] = []
     for member, ctype in _members(name):
         if ctype == "*" and numbers:
             raise ArtifactError(f"struct {name} has its pointer {member} behind numbers; pointers are to come first")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import numpy as np
 
@@ -175,14 +176,14 @@ def _calls(step: Step, plan: Plan, scratch: int, body: _Body) -> Iterator[bytes]
     tensors = {role: at | constant_bit for role, at in placed.items() if role.startswith("operand")}
     places = placed | tensors | {f"in{i}": plan.tensors[tensor] for i, tensor in enumerate(step.inputs)}
     places |= {"out": plan.tensors[step.output], "scratch": scratch}
-    bands = sum(len(_elements(record)) for record in step.constants.values() if _is_band(record))
+    bands = sum(len(_elements(constant)) for constant in step.constants.values() if _is_band(constant))
     layout = layout_of("rw_model_call")
     for call in step.calls:
         arguments = {f"arguments[{i}]": _argument(argument, places) for i, argument in enumerate(call.arguments)}
         yield layout.pack({"kernel": kernel_id(call.kernel), "bands": bands, **arguments})
 
 
-def _is_band(constant: Table | Record) -> bool:
+def _is_band(constant: Table | Record) -> TypeGuard[Record]:
     return isinstance(constant, Record) and constant.struct == "struct rw_band"
 
 

@@ -89,9 +89,9 @@ def _standard(windows: NDArray[np.int16]) -> NDArray[np.float32]:
     """What the second network sees of windows: first samples, less their mean and over their deviation."""
     first = windows[:, :N_SAMPLES].astype(np.float32)
     standard = (first - first.mean(axis=-1, keepdims=True)) / first.std(axis=-1, keepdims=True)
-    return standard.reshape(-1, 1, N_SAMPLES, 1)
+    return np.asarray(standard.reshape(-1, 1, N_SAMPLES, 1), dtype=np.float32)
 
 
 def _windows(record: cwru.Record, setup: NodeSetup) -> NDArray[np.int16]:
     steps = np.clip(np.round(record.read().samples[0] / setup.scale), -32767, 32767).astype(np.int16)
-    return steps[: len(steps) // setup.n * setup.n].reshape(-1, setup.n)
+    return np.asarray(steps[: len(steps) // setup.n * setup.n].reshape(-1, setup.n), dtype=np.int16)

@@ -99,8 +99,9 @@ def test_the_sanitised_build_gives_the_same(firsts: list[Recorded], frontend: Ho
 def test_the_emulated_node_gives_the_same_for_every_window(
     records: list[Recorded], frontend: HostFrontend, toolchain: Toolchain, tmp_path: Path
 ) -> None:
-    library = frontend_library(tmp_path, n=2048)
-    assert_same_bits(run_on_m4(library, packed(records), count=False, toolchain=toolchain).outputs, frontend, records)
+    # Of every fourth record: all of them take a busy machine minutes.
+    some, library = records[::4], frontend_library(tmp_path, n=2048)
+    assert_same_bits(run_on_m4(library, packed(some), count=False, toolchain=toolchain).outputs, frontend, some)
 
 
 def test_the_emulated_node_takes_what_the_page_says(

@@ -62,13 +62,18 @@ static const void *rw_part(const struct rw_model_header *header, uint32_t offset
     return (const uint8_t *)header + offset;
 }
 
+bool rw_model_has(uint32_t id)
+{
+    return rw_model_kernel_of(id) != NULL || rw_model_form_of(id) != NULL;
+}
+
 /* 0: none is lacking. */
 static uint32_t rw_first_lacking(const struct rw_model_header *header)
 {
     const uint32_t *ids = rw_part(header, header->needs);
     const struct rw_model_call *calls = rw_part(header, header->steps);
     for (uint32_t i = 0; i < header->n_needs; ++i) {
-        if (rw_model_kernel_of(ids[i]) == NULL && rw_model_form_of(ids[i]) == NULL) {
+        if (!rw_model_has(ids[i])) {
             return ids[i] == 0 ? UINT32_MAX : ids[i];
         }
     }
@@ -230,6 +235,18 @@ void rw_model_run(const struct rw_model *model, void *arena)
 const int8_t *rw_model_output(const struct rw_model *model, const void *arena)
 {
     return (const int8_t *)arena + model->header->output.place;
+}
+
+bool rw_model_gives(const struct rw_model *model, void *arena, const void *input, size_t input_bytes,
+                    const void *output, size_t output_bytes)
+{
+    const struct rw_model_header *header = model->header;
+    if (input_bytes != header->input.bytes || output_bytes != header->output.bytes) {
+        return false;
+    }
+    memcpy(rw_model_input(model, arena), input, input_bytes);
+    rw_model_run(model, arena);
+    return memcmp(rw_model_output(model, arena), output, output_bytes) == 0;
 }
 
 const struct rw_model_end *rw_model_input_end(const struct rw_model *model)

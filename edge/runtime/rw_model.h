@@ -9,6 +9,7 @@
 #ifndef RW_MODEL_H
 #define RW_MODEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,6 +59,9 @@ size_t rw_model_memory_bytes(const void *blob, size_t bytes);
  * it is no packed model. */
 uint32_t rw_model_lacking(const void *blob, size_t bytes);
 
+/* Whether this firmware has a kernel or form. */
+bool rw_model_has(uint32_t id);
+
 /* Checks a model of so many bytes, and prepares it in memory aligned to 8 bytes; both must stay as they are. */
 enum rw_model_status rw_model_open(const void *blob, size_t bytes, void *memory, size_t memory_bytes,
                                    struct rw_model **out);
@@ -67,6 +71,10 @@ size_t rw_model_arena_bytes(const struct rw_model *model);
 int8_t *rw_model_input(const struct rw_model *model, void *arena);
 void rw_model_run(const struct rw_model *model, void *arena);
 const int8_t *rw_model_output(const struct rw_model *model, const void *arena);
+
+/* Whether a run turns an input into just that output; false also where either is of another size. */
+bool rw_model_gives(const struct rw_model *model, void *arena, const void *input, size_t input_bytes,
+                    const void *output, size_t output_bytes);
 
 const struct rw_model_end *rw_model_input_end(const struct rw_model *model);
 const struct rw_model_end *rw_model_output_end(const struct rw_model *model);

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from link_driving import LINK
 
@@ -96,6 +96,7 @@ def _value(field: Field, *, largest: bool = False) -> st.SearchStrategy[bool | i
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@settings(deadline=None)
 @given(data=st.data())
 def test_bodies_come_back_by_name(kind: Kind, data: st.DataObject) -> None:
     entries = {
@@ -107,12 +108,14 @@ def test_bodies_come_back_by_name(kind: Kind, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@settings(deadline=None)
 @given(data=st.data())
 def test_the_largest_body_of_a_kind_fits(kind: Kind, data: st.DataObject) -> None:
     entries = {field.name: data.draw(_value(field, largest=True)) for field in kind.fields}
     assert len(messages.encode(kind.name, entries).body) <= BODY_BYTES
 
 
+@settings(deadline=None)
 @given(
     kind=st.integers(0, 255),
     body=st.one_of(st.binary(max_size=30), st.dictionaries(st.integers(1, 9), st.integers()).map(str).map(str.encode)),

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from bridging import Bridged
 from link_channels import Hazards
 from speaking_nodes import SpeakingNode, report, unix
 
-from app.mqtt import broker_of
 from app.process import spawn, stop
-from app.publisher import Publisher
 from app.schema import blocks, quarantine
 from app.store import reading
 from edge.node.link import messages
@@ -27,51 +26,19 @@ pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 _FAULTS = Hazards(lose=0.01, corrupt=0.01, double=0.01, cut=0.01)
 
 
-class Bridged:
-    """A gateway process on a Unix socket, and a subscriber that keeps all that nodes and gateway say."""
-
-    def __init__(self, stack: Any) -> None:
-        self.stack = stack
-        self.socket = stack.settings.data_dir / "nodes.sock"
-        self.said: list[tuple[str, dict[str, Any]]] = []
-        self.listener = self.listen()
-        self.gateway = self.start()
-
-    def listen(self) -> Publisher:
-        def keep(topic: str, payload: bytes) -> None:
-            if topic.rsplit("/", 1)[1] in ("report", "event", "state"):
-                self.said.append((topic, json.loads(payload)))
-
-        return Publisher(broker_of(self.stack.settings), client_id="witness", on_result=keep, listen=("raceway/v1/#",))
-
-    def start(self) -> Any:
-        self.gateway = spawn(
-            [sys.executable, "-m", "app.cli", "gateway", f"unix-listen:{self.socket}", "--name", "gw"],
-            environment=self.stack.settings.environment(),
-            log=self.stack.logs / "gateway.log",
-        )
-        self.stack.children.append(self.gateway)
-        return self.gateway
-
-    def of(self, leaf: str) -> list[dict[str, Any]]:
-        return [entries for topic, entries in list(self.said) if topic.endswith(f"/{leaf}")]
-
-    def state(self, name: str) -> str | None:
-        return next((e["state"] for topic, e in reversed(self.said) if topic == f"raceway/v1/plant/{name}/state"), None)
-
-    def keys(self) -> list[tuple[str, int]]:
-        return [(one["node"], one["number"]) for one in self.of("report")]
+def _socket(stack: Any) -> Path:
+    return Path(stack.settings.data_dir / "nodes.sock")
 
 
 @pytest.fixture
 def bridged(stack: Any) -> Any:
-    made = Bridged(stack)
+    made = Bridged(stack, [f"unix-listen:{_socket(stack)}"])
     yield made
     made.listener.__exit__(None, None, None)
 
 
 def _nodes(bridged: Bridged, n: int, hazards: Hazards) -> list[SpeakingNode]:
-    made = [SpeakingNode(unix(bridged.socket), f"n{i}/p", session=10 + i, hazards=hazards) for i in range(n)]
+    made = [SpeakingNode(unix(_socket(bridged.stack)), f"n{i}/p", session=10 + i, hazards=hazards) for i in range(n)]
     for node in made:
         node.start()
     return made

@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.compiler.layouts import RUNTIME
 from edge.emulator.building import Symbol, functions_of
 from edge.emulator.counting import add_up, counting_arguments, read_records
 from edge.emulator.cycles import costs, parse_disassembly
 from edge.emulator.toolchain import Toolchain, run_tool
 from edge.node.building import FIRMWARE, NODE_FOLDERS, Firmware, Source, build_firmware, node_sources
+from edge.node.package import generate_key, read_private_key, render_key_header
 from edge.node.parts import PARTS, part_at, pieces_of, sizes_by_part
 from features.errors import ParameterError, ToolchainError
 
@@ -31,6 +33,7 @@ _GIVEN_PLACE, _GIVEN_MOST = 0x21100000, 6 << 20
 # Of the counting plugin: asleep are program and harness, networks tell whose the kernels are that run.
 _ASLEEP, _AWAKE, _HEALTH, _KINDS = range(4)
 _MARKS = {"rw_measure_asleep": _ASLEEP, "rw_measure_awake": _AWAKE, "rw_health_run": _HEALTH, "rw_kinds_run": _KINDS}
+_KEYS = "rw_update_keys.h"
 _LAP = "rw_measure_next"
 _QEMU = ("-display", "none", "-monitor", "none", "-serial", "none", "-semihosting-config", "enable=on,target=native")
 
@@ -63,7 +66,7 @@ class NodeSetup:
         floats = {"RATE_HZ": self.rate_hz, "SCALE": self.scale}
         words = {"SAMPLES": self.n, "N_SCALE": self.n_scale, "N_TAIL": self.n_tail, "PERIOD_MS": 0}
         given = {name: f"{number.hex()}f" for name, number in floats.items()}
-        given |= {name: f"{number}u" for name, number in words.items()}
+        given |= {name: f"{number}u" for name, number in words.items()} | {"UPDATES": "1"}
         return tuple(f"RW_NODE_{name}={text}" for name, text in given.items())
 
 
@@ -138,12 +141,28 @@ def build_node(
         If something does not compile or link.
     """
     named = ("rw_program=rw_measured_program",) if measured else ()
-    sources = [Source(path, path.parent.name) for path in node_sources()]
+    sources = [Source(path, path.parent.name) for path in node_sources(updates=True)]
     sources = [replace(s, definitions=setup.definitions + named) if s.path.name == "rw_main.c" else s for s in sources]
-    sources += [Source(path, "model") for path in networks[0]]
+    sources += [Source(path, "model") for path in networks[0]] + _loader([path.name for path in networks[0]])
     if measured:
         sources += [Source(path, "measure", setup.definitions) for path in sorted(_MEASURE.glob("*.c"))]
-    return build_firmware(BOARD, sources, folder, includes=[*networks[1], *NODE_FOLDERS], toolchain=toolchain)
+    includes = [*networks[1], *NODE_FOLDERS, RUNTIME, _keys(folder)]
+    return build_firmware(BOARD, sources, folder, includes=includes, toolchain=toolchain)
+
+
+def _loader(present: Sequence[str]) -> list[Source]:
+    """What runs a model that came in a slot: the loader, and kernels that the firmware's own networks do not bring."""
+    files = [path for path in sorted(RUNTIME.glob("*.c")) if path.name not in present]
+    return [Source(path, "update" if path.name.startswith("rw_model") else "model") for path in files]
+
+
+def _keys(folder: Path) -> Path:
+    """A folder with the header of one key; any takes as much."""
+    place = folder / "keys"
+    if not (place / _KEYS).exists():
+        place.mkdir(parents=True, exist_ok=True)
+        (place / _KEYS).write_text(render_key_header([read_private_key(generate_key()).public_key()]), encoding="ascii")
+    return place
 
 
 def measure_node(

@@ -16,11 +16,12 @@ PARTS = ("front end", "health", "kinds", "kernels", "link", "updates", "rest", "
 _OWNERS = {"frontend": "front end", "link": "link", "update": "updates", "crypto": "updates", "node": "rest"}
 _OWNERS |= {"board": "port", "measure": "port"}
 _NETWORKS = {"rw_health": "health", "rw_kinds": "kinds", "networks": "rest"}
+_UPDATING = ("rw_slot", "rw_updating")
 _FLASH = (".vectors", ".board", ".models", ".text", ".rodata", ".data")
 _RAM = (".data", ".bss", ".noinit")
 _BEGIN = "Linker script and memory map"
 _OUTPUT = re.compile(r"^(\.\w+)", re.MULTILINE)
-_PIECE = re.compile(r"^ (\*fill\*|\.\S+|COMMON)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)(?: (\S.*))?$", re.MULTILINE)
+_PIECE = re.compile(r"^ (\*fill\*|\.\S+|COMMON)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)(?: (\S.*)| *)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -108,4 +109,6 @@ def _part_of(name: str) -> str:
     owner, _, stem = name.rpartition("/")[2].removesuffix(".o").partition("_")
     if owner == "model":
         return _NETWORKS.get(stem, "kernels")
+    if owner == "node" and stem.startswith(_UPDATING):
+        return "updates"
     return _OWNERS.get(owner, "rest")

@@ -121,8 +121,8 @@ def test_the_counts_of_the_front_end_and_of_the_networks_are_those_of_each_alone
         library = compile_model(model, name=name, folder=tmp_path / name)
         given = np.zeros((1, library.input_bytes), np.int8)
         network = run_on_m4(library, given, toolchain=toolchain)
-        assert cost.instructions[name] == pytest.approx(network.instructions, rel=0.02)
-        assert cost.cycles[name] == pytest.approx(network.cycles, rel=0.02)
+        assert cost.instructions[name] == pytest.approx(network.instructions, rel=0.05)
+        assert cost.cycles[name] == pytest.approx(network.cycles, rel=0.05)
 
 
 def test_a_window_beyond_the_threshold_costs_the_second_network_too(cost: NodeCost, windows: NDArray[np.int16]) -> None:

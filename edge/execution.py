@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from edge.compiler.compilation import compile_model
 from edge.compiler.host import run_on_host
 from edge.compiler.library import Library
+from edge.compiler.packed import packed_library
+from edge.compiler.packing import pack_model
 from edge.emulator.running import M4Run, run_on_m4
 from edge.oracle import ends_of, item_shape, run_tflm
 from edge.tflite.reading import read_tflite
@@ -44,9 +46,16 @@ class Execution:
 
 
 def execute(
-    model: bytes, vectors: NDArray[Any], *, name: str, folder: Path, on_host: bool = False, against_tflm: bool = True
+    model: bytes,
+    vectors: NDArray[Any],
+    *,
+    name: str,
+    folder: Path,
+    on_host: bool = False,
+    against_tflm: bool = True,
+    packed: bool = False,
 ) -> Execution:
-    """Compile a network and run it on an emulated Cortex-M4 or on this machine.
+    """Compile or pack a network and run it on an emulated Cortex-M4 or on this machine.
 
     Parameters
     ----------
@@ -62,6 +71,8 @@ def execute(
         On this machine, where nothing is counted.
     against_tflm : bool
         Whether the TFLite Micro interpreter runs the same vectors.
+    packed : bool
+        Whether it is run as data, by the loader of packed models and all kernels that a firmware has.
 
     Returns
     -------
@@ -76,7 +87,10 @@ def execute(
     ToolchainError
         If a tool is missing or fails.
     """
-    library = compile_model(model, name=name, folder=folder / "library")
+    if packed:
+        library = packed_library(pack_model(model), name=name, folder=folder / "library")
+    else:
+        library = compile_model(model, name=name, folder=folder / "library")
     into, out = ends_of(read_tflite(model))
     if vectors.dtype != into.dtype or vectors.shape[1:] != item_shape(into) or not len(vectors):
         raise ParameterError(

@@ -27,6 +27,7 @@ __all__ = ["run"]
     help="Random inputs over the whole range, where no file is given.",
 )
 @click.option("--seed", default=SEED, show_default=True, help="Of the random inputs.")
+@click.option("--packed", is_flag=True, help="Run it as data, as a firmware does that took it in the field.")
 @click.option("--host", "on_host", is_flag=True, help="Run on this machine instead; nothing is counted.")
 @click.option(
     "--verify/--no-verify", default=True, show_default=True, help="Compare with the TFLite Micro interpreter."
@@ -44,6 +45,7 @@ def run(
     inputs: Path | None,
     n_vectors: int,
     seed: int,
+    packed: bool,
     on_host: bool,
     verify: bool,
     budget: Path | None,
@@ -70,7 +72,8 @@ def run(
     content = read_model(model)
     vectors = vectors_for(content, n_random=n_vectors, seed=seed) if inputs is None else read_vectors(inputs, content)
     with tempfile.TemporaryDirectory(prefix="raceway-run-") as folder:
-        done = execute(content, vectors, name=name, folder=Path(folder), on_host=on_host, against_tflm=verify)
+        place = Path(folder)
+        done = execute(content, vectors, name=name, folder=place, on_host=on_host, against_tflm=verify, packed=packed)
     if as_json:
         figures = execution_figures(done, limits.limits_of(name))
         click.echo(json.dumps(figures | {"run": run_of(ctx.command_path, time.monotonic() - began_s)}, indent=1))

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from app.mqtt import broker_of
+import paho.mqtt.client as paho
+
+from app.mqtt import broker_of, connect, make_client, protocol_of
 from app.process import spawn
-from app.publisher import Publisher
 
 
 class Bridged:
@@ -23,14 +24,32 @@ class Bridged:
         self.listener = self.listen()
         self.gateway = self.start()
 
-    def listen(self) -> Publisher:
-        def keep(topic: str, payload: bytes) -> None:
-            if topic.rsplit("/", 1)[1] in ("report", "event", "state"):
-                self.said.append((topic, json.loads(payload)))
-            elif topic.endswith("/waveform"):
-                self.blocks.append((topic, payload))
+    def listen(self) -> paho.Client:
+        """Subscribe in a session that the broker keeps, so that nothing is missed while this end connects again."""
 
-        return Publisher(broker_of(self.stack.settings), client_id="witness", on_result=keep, listen=("raceway/v1/#",))
+        def keep(client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
+            del client, userdata
+            leaf = message.topic.rsplit("/", 1)[1]
+            if leaf in ("report", "event", "state"):
+                self.said.append((message.topic, json.loads(message.payload)))
+            elif leaf == "waveform":
+                self.blocks.append((message.topic, bytes(message.payload)))
+
+        def subscribe(client: paho.Client, *event: Any) -> None:
+            del event
+            client.subscribe("raceway/v1/#", qos=1)
+
+        broker = broker_of(self.stack.settings)
+        client = make_client(broker, client_id="witness", protocol=protocol_of(broker), persistent=True)
+        client.on_message, client.on_connect = keep, subscribe
+        connect(client, broker, persistent=True)
+        client.loop_start()
+        return client
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self.listener.disconnect()
+        self.listener.loop_stop()
 
     def start(self) -> Any:
         self.gateway = spawn(

@@ -34,7 +34,7 @@ def _socket(stack: Any) -> Path:
 def bridged(stack: Any) -> Any:
     made = Bridged(stack, [f"unix-listen:{_socket(stack)}"])
     yield made
-    made.listener.__exit__(None, None, None)
+    made.close()
 
 
 def _nodes(bridged: Bridged, n: int, hazards: Hazards) -> list[SpeakingNode]:

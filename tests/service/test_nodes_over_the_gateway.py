@@ -84,4 +84,4 @@ def test_every_report_of_nodes_in_c_arrives_once(
         played = np.frombuffer((tmp_path / f"{block.point.asset[-1]}.i2").read_bytes(), "<i2")
         looped = np.concatenate([played, played])
         assert any(np.array_equal(looped[k : k + _N], block.samples[0]) for k in range(played.size))
-    bridged.listener.__exit__(None, None, None)
+    bridged.close()

@@ -29,6 +29,10 @@ PORT = FIRMWARE / "port"
 # What a node is made of beside its port and its networks.
 NODE_FOLDERS = tuple(FIRMWARE / name for name in ("node", "frontend", "link", "update", "crypto"))
 _CORTEX = PORT / "cortex_m"
+# What runs before memory is set up must call nothing; the product may, and its copies of four bytes become loads.
+_PRODUCT_FLAGS = tuple(
+    flag for flag in OWN_FLAGS if flag not in ("-ffreestanding", "-fno-tree-loop-distribute-patterns")
+)
 
 
 @dataclass(frozen=True)
@@ -154,8 +158,9 @@ def build_firmware(
     chosen = BOARDS[board]
     folder.mkdir(parents=True, exist_ok=True)
     places = [PORT, _CORTEX, BOARD_FOLDER, *includes]
-    flags = [*OWN_FLAGS, "-g", f"-DRW_CORTEX_HZ={chosen.clock_hz}u"]
-    objects = compile_sources([*_port_sources(board), *sources], folder, [toolchain.gcc, *flags], places)
+    clock = ["-g", f"-DRW_CORTEX_HZ={chosen.clock_hz}u"]
+    objects = compile_sources(_port_sources(board), folder, [toolchain.gcc, *OWN_FLAGS, *clock], places)
+    objects += compile_sources(sources, folder, [toolchain.gcc, *_PRODUCT_FLAGS, *clock], places)
     elf = folder / f"{board}.elf"
     link = [toolchain.gcc, *CPU_FLAGS, "-nostdlib", "-Wl,--gc-sections,--orphan-handling=error", f"-L{_CORTEX}"]
     script = ["-T", str(PORT / board / "rw_memory.ld"), f"-Wl,-Map={board}.map"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from features.errors import ArtifactError
 
@@ -75,10 +76,23 @@ def pieces_of(text: str) -> tuple[Piece, ...]:
     starts = [match.start() for match in _OUTPUT.finditer(body)] + [len(body)]
     for head in heads:
         end = next(start for start in starts if start > head.start())
-        for _, start, size, name in _PIECE.findall(body[head.end() : end]):
-            if int(size, 16):
-                found.append(Piece(head[1], int(start, 16), int(size, 16), _part_of(name)))
+        listed = [
+            Piece(head[1], int(start, 16), int(size, 16), _part_of(name))
+            for _, start, size, name in _PIECE.findall(body[head.end() : end])
+        ]
+        found += _apart([piece for piece in listed if piece.size])
     return tuple(found)
+
+
+def _apart(pieces: Sequence[Piece]) -> list[Piece]:
+    """Cut each piece where the next begins: strings that were merged are listed at their size before that."""
+    ordered = sorted(pieces, key=lambda piece: piece.start)
+    nexts = [*(piece.start for piece in ordered[1:]), math.inf]
+    cut = [
+        replace(piece, size=int(min(piece.size, after - piece.start)))
+        for piece, after in zip(ordered, nexts, strict=True)
+    ]
+    return [piece for piece in cut if piece.size]
 
 
 def sizes_by_part(pieces: Sequence[Piece], *, ram: bool = False) -> dict[str, int]:

@@ -75,6 +75,9 @@ def test_no_report_is_lost_or_doubled_though_broker_and_gateway_are_killed(
         if number == 120:
             bridged.stack.start_broker()
         if number in (30, 90, 150):
+            log, starts = bridged.stack.logs / "gateway.log", (30, 90, 150).index(number) + 1
+            bridged.stack.wait("gateway", lambda n=starts, f=log: f.read_text().count("gateway started") == n)
+            time.sleep(float(rng.uniform(0.2, 1.0)))
             bridged.gateway.send_signal(signal.SIGKILL)
             bridged.gateway.wait()
             bridged.start()

@@ -42,7 +42,13 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
 
 
 def laws(examples: int) -> settings:
-    return settings(max_examples=examples, deadline=None, phases=_NO_SHRINKING, suppress_health_check=list(HealthCheck))
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        phases=_NO_SHRINKING,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 def _messages(n: int, dice: random.Random, *, first: int = 0) -> list[Message]:

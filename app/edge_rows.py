@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 __all__ = [
@@ -174,7 +174,8 @@ def pruned_aims(row: Row, peer: Row) -> list[Aim]:
 
 def integral_aim(row: Row) -> Aim:
     """That a network with pruned weights and activations keeps its metric."""
-    return _metric_aim(row)
+    aim = _metric_aim(row)
+    return replace(aim, what=f"{aim.what}, both prunings")
 
 
 def _metric_aim(row: Row) -> Aim:

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready-
 LOCKED := --quiet --disable-pip-version-check --require-hashes --no-deps
 
-.PHONY: help up test check contract bench results edge clean packages
+.PHONY: help up test laws check contract bench results edge clean packages
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ check: $(READY)dev  ## Format, lint, types, layers
 test: packages check  ## Set everything up; run all checks and tests
 	$(BIN)/pytest -m "not service" --numprocesses auto --dist loadfile
 	$(BIN)/pytest -m service
+
+laws: packages $(READY)dev  ## Hold every kernel to TFLite Micro on thousands of drawn networks, for half an hour
+	RACEWAY_LAWS=thorough $(BIN)/pytest tests/laws/test_product_laws.py tests/laws/test_kernel_laws.py
 
 contract: $(READY)dev  ## Write what the node's C code takes from the feature contract
 	$(BIN)/python -m edge.node.contract

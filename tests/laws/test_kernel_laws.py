@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from kernel_batches import differences
 from networks import KERNELS, chain, one_kernel
+from thoroughness import batches
 
 _BATCH = 40
 # A batch says by itself which of its networks differ: there is nothing to shrink.
@@ -16,9 +17,9 @@ _PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 _SEEDS = st.lists(st.integers(0, 2**32 - 1), min_size=_BATCH, max_size=_BATCH)
 
 
-def _laws(batches: int) -> settings:
+def _laws(count: int) -> settings:
     return settings(
-        max_examples=batches, deadline=None, phases=_PHASES, suppress_health_check=list(HealthCheck), print_blob=True
+        max_examples=count, deadline=None, phases=_PHASES, suppress_health_check=list(HealthCheck), print_blob=True
     )
 
 
@@ -28,13 +29,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", KERNELS)
-@_laws(5)
+@_laws(batches(usual=2, thorough=10))
 @given(seeds=_SEEDS)
 def test_kernels_equal_the_interpreter(name: str, seeds: list[int], folder: Path) -> None:
     assert differences([one_kernel(name, seed) for seed in seeds], folder) == []
 
 
-@_laws(8)
+@_laws(batches(usual=3, thorough=20))
 @given(seeds=_SEEDS)
 def test_networks_equal_the_interpreter(seeds: list[int], folder: Path) -> None:
     assert differences([chain(seed) for seed in seeds], folder) == []

@@ -12,9 +12,15 @@ from hypothesis import strategies as st
 from kernel_batches import differences
 from numpy.typing import NDArray
 from tflite_making import RELU, RELU6, SAME, VALID, Made, Node, Value, constant, one_operator, value, write_tflite
+from thoroughness import batches
 
 _BATCH, _ITEMS = 40, 3
-_LAWS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+_LAWS = settings(
+    max_examples=batches(usual=8, thorough=50),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
 _SCALES = st.floats(-6.0, -2.0).map(lambda power: float(np.exp(power)))
 _INT8 = st.integers(-128, 127)
 _SEEDS = st.integers(0, 2**32 - 1)

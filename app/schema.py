@@ -24,7 +24,11 @@ __all__ = [
     "blocks",
     "champions",
     "counters",
+    "gateways",
     "metadata",
+    "node_events",
+    "node_reports",
+    "nodes",
     "notice_channels",
     "points",
     "quarantine",
@@ -117,6 +121,8 @@ alarms = Table(
     Column("ratio", Float, nullable=False),
     Column("kind", String(32)),
     Column("probabilities", String),
+    # Whose verdict it is: the server's (`health`) or the node's own.
+    Column("tag", String(32), nullable=False, server_default="health"),
     Index("alarms_by_raise", "point_id", "raised_ns"),
 )
 
@@ -191,4 +197,95 @@ champions = Table(
     Column("role", String(32), primary_key=True),
     Column("bundle", String(200), nullable=False),
     Column("since_ns", BigInteger, nullable=False),
+)
+
+# Gateways that nodes are reached through. A node is reached where both are online.
+gateways = Table(
+    "gateways",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    Column("online", Boolean, nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
+)
+
+# The node at each point as it stands; names are a gateway's own, so that two sites may use the same.
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("point_id", ForeignKey("points.id"), primary_key=True),
+    Column("name", String(32), nullable=False),
+    Column("gateway", String(200)),
+    Column("online", Boolean, nullable=False),
+    Column("since_ns", BigInteger),
+    Column("seen_ns", BigInteger),
+    Column("firmware", String(32)),
+    Column("model", BigInteger, nullable=False),
+    Column("contract", String(32)),
+    Column("boot", BigInteger),
+    Column("reset", String(16)),
+    Column("slot", String(16)),
+    Column("rate_hz", Float),
+    Column("window", Integer),
+    Column("period_ms", BigInteger),
+    Column("update_image", String(32)),
+    Column("update_offset", BigInteger, nullable=False),
+    Column("update_size", BigInteger, nullable=False),
+    Column("update_reason", String(32)),
+    Column("candidate", BigInteger, nullable=False),
+    Column("number", BigInteger),
+    Column("reported_ns", BigInteger),
+    Column("state", String(16)),
+    Column("alarm", Boolean, nullable=False),
+    Column("score", Float),
+    Column("threshold", Float),
+    Column("diagnosis", String(16)),
+    Column("probability", Float),
+    Column("lost", BigInteger, nullable=False),
+    Index("nodes_by_name", "name"),
+)
+
+# What nodes reported. `at_ns` is the node's time where it has a believable one, else that of arrival. The digest tells
+# a redelivery from another start that counts from the same number, such as that of a node in another's place.
+node_reports = Table(
+    "node_reports",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("point_id", ForeignKey("points.id"), nullable=False),
+    Column("node", String(32), nullable=False),
+    Column("boot", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("uptime_ms", BigInteger, nullable=False),
+    Column("time_ns", BigInteger),
+    Column("arrived_ns", BigInteger, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("alarm", Boolean, nullable=False),
+    Column("model", BigInteger, nullable=False),
+    Column("score", Float),
+    Column("threshold", Float),
+    Column("diagnosis", String(16)),
+    Column("probability", Float),
+    Column("shaft_hz", Float),
+    Column("lost", BigInteger, nullable=False),
+    Column("contract", String(32)),
+    Column("features", LargeBinary, nullable=False),
+    Column("known", LargeBinary, nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),
+    UniqueConstraint("point_id", "boot", "number", "digest", name="one_report"),
+    Index("node_reports_by_time", "point_id", "at_ns"),
+)
+
+# What nodes said beside reports and bursts, and what became of commands to them.
+node_events = Table(
+    "node_events",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("point_id", ForeignKey("points.id"), nullable=False),
+    Column("node", String(32), nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("entries", String, nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),
+    UniqueConstraint("point_id", "digest", name="one_event"),
+    Index("node_events_by_time", "point_id", "at_ns"),
 )

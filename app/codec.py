@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import json
 import math
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import cbor2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.payload import integer, number, opened, short
 from app.wire import VERSION, About, Block, PointId
 from features.bearing import Bearing
 from features.errors import ParameterError, ProtocolError
@@ -23,7 +23,6 @@ __all__ = ["decode_about", "decode_block", "encode_about", "encode_block", "enco
 
 _TYPES: dict[str, np.dtype[Any]] = {"i2": np.dtype("<i2"), "i4": np.dtype("<i4"), "f4": np.dtype("<f4")}
 _MOST_CHANNELS = 64
-_LARGEST_SEQUENCE = 2**63 - 1
 # Beyond any accelerometer, and small enough that fourth powers of float32 samples stay finite.
 _LARGEST_VALUE = 1e6
 
@@ -69,29 +68,29 @@ def decode_block(payload: bytes, *, point: PointId) -> Block:
     ProtocolError
         With the reason under which it is counted.
     """
-    entries = _opened(payload)
+    entries = opened(payload)
     channels = _channels(entries)
     samples = _samples(entries, len(channels))
     unit = entries.get("unit")
     if unit not in UNITS:
-        raise ProtocolError("unit", f"unit {_short(unit)}; one of {', '.join(UNITS)} is wanted")
-    rpm = _number(entries, "rpm", low=0.0, high=1e6, optional=True)
+        raise ProtocolError("unit", f"unit {short(unit)}; one of {', '.join(UNITS)} is wanted")
+    rpm = number(entries, "rpm", low=0.0, high=1e6, optional=True)
     scale = _scale(entries)
     largest = max(abs(float(samples.max())), abs(float(samples.min()))) * scale
     if largest > _LARGEST_VALUE:
         raise ProtocolError("range", f"samples reach {largest:g} {unit}; up to {_LARGEST_VALUE:g} is wanted")
     return Block(
         point=point,
-        sequence=_integer(entries, "seq", low=0),
-        start_ns=_integer(entries, "start", low=0),
+        sequence=integer(entries, "seq", low=0),
+        start_ns=integer(entries, "start", low=0),
         rate_hz=_rate(entries),
         unit=str(unit),
         channels=channels,
         samples=samples,
         scale=scale,
         shaft_hz=rpm / 60.0 if rpm else None,
-        load=_number(entries, "load", low=-1e6, high=1e6, optional=True),
-        temperature_c=_number(entries, "temp_c", low=-273.15, high=5000.0, optional=True),
+        load=number(entries, "load", low=-1e6, high=1e6, optional=True),
+        temperature_c=number(entries, "temp_c", low=-273.15, high=5000.0, optional=True),
     )
 
 
@@ -121,16 +120,16 @@ def decode_about(payload: bytes, *, point: PointId) -> About:
     ------
     ProtocolError
     """
-    entries = _opened(payload)
+    entries = opened(payload)
     name = entries.get("name", str(point))
     if not isinstance(name, str) or not 1 <= len(name) <= 200 or not name.isprintable():
-        raise ProtocolError("name", f"name {_short(name)}; 1 to 200 printable letters are wanted")
-    rpm = _number(entries, "rpm", low=0.0, high=1e6, optional=True)
+        raise ProtocolError("name", f"name {short(name)}; 1 to 200 printable letters are wanted")
+    rpm = number(entries, "rpm", low=0.0, high=1e6, optional=True)
     given = entries.get("bearing")
     bearing = None if given is None else _bearing(given)
     group = entries.get("iso_group")
     if group is not None and not isinstance(group, str):
-        raise ProtocolError("name", f"iso_group is {_short(group)}; a name such as group-2-rigid is wanted")
+        raise ProtocolError("name", f"iso_group is {short(group)}; a name such as group-2-rigid is wanted")
     return About(point, name, bearing, rpm / 60.0 if rpm else None, group)
 
 
@@ -139,45 +138,15 @@ def encode_json(entries: Mapping[str, Any]) -> bytes:
     return json.dumps(entries, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _opened(payload: bytes) -> Mapping[str, Any]:
-    """Recognise and parse a payload, and check its version."""
-    entries = _parsed(payload)
-    if not isinstance(entries, dict):
-        raise ProtocolError("malformed", f"payload holds a {type(entries).__name__}; a map is wanted")
-    version = entries.get("v")
-    if isinstance(version, bool) or version != VERSION:
-        raise ProtocolError("version", f"protocol version {_short(version)}; {VERSION} is wanted")
-    return entries
-
-
-def _parsed(payload: bytes) -> Any:
-    # A CBOR map starts with a byte from 0xa0 on; JSON text with a brace or white space.
-    if payload[:1] in (b"{", b" ", b"\t", b"\r", b"\n"):
-        try:
-            return json.loads(payload)
-        except (ValueError, RecursionError) as error:
-            raise ProtocolError("malformed", f"payload is no JSON ({_short(error)})") from error
-    stream = io.BytesIO(payload)
-    try:
-        entries = cbor2.CBORDecoder(stream).decode()
-    except Exception as error:  # tags run code of several types; whatever fails, the payload is bad
-        raise ProtocolError("malformed", f"payload is no CBOR ({_short(error)})") from error
-    if stream.tell() != len(payload):
-        raise ProtocolError("malformed", f"payload has {len(payload) - stream.tell()} bytes behind its map")
-    return entries
-
-
 def _channels(entries: Mapping[str, Any]) -> tuple[str, ...]:
     channels = entries.get("channels")
     if not isinstance(channels, list) or not 1 <= len(channels) <= _MOST_CHANNELS:
-        raise ProtocolError(
-            "malformed", f"channels {_short(channels)}; a list of 1 to {_MOST_CHANNELS} names is wanted"
-        )
+        raise ProtocolError("malformed", f"channels {short(channels)}; a list of 1 to {_MOST_CHANNELS} names is wanted")
     for name in channels:
         if not isinstance(name, str) or not 1 <= len(name) <= 64 or not name.isprintable():
-            raise ProtocolError("name", f"channel name {_short(name)}; 1 to 64 printable letters are wanted")
+            raise ProtocolError("name", f"channel name {short(name)}; 1 to 64 printable letters are wanted")
     if len(set(channels)) != len(channels):
-        raise ProtocolError("name", f"channel names {_short(channels)} repeat; each must be its own")
+        raise ProtocolError("name", f"channel names {short(channels)} repeat; each must be its own")
     return tuple(channels)
 
 
@@ -187,7 +156,7 @@ def _samples(
     kind = entries.get("type")
     dtype = _TYPES.get(kind) if isinstance(kind, str) else None
     if dtype is None:
-        raise ProtocolError("type", f"sample type {_short(kind)}; one of {', '.join(_TYPES)} is wanted")
+        raise ProtocolError("type", f"sample type {short(kind)}; one of {', '.join(_TYPES)} is wanted")
     if "samples" in entries:
         return _listed(entries["samples"], dtype, n_channels)
     data = entries.get("data")
@@ -195,7 +164,7 @@ def _samples(
         try:
             data = base64.b64decode(data, validate=True)
         except (binascii.Error, ValueError) as error:
-            raise ProtocolError("malformed", f"data is no base64 ({_short(error)})") from error
+            raise ProtocolError("malformed", f"data is no base64 ({short(error)})") from error
     if not isinstance(data, bytes):
         raise ProtocolError("malformed", f"data is a {type(data).__name__}; bytes are wanted")
     frame = dtype.itemsize * n_channels
@@ -203,7 +172,7 @@ def _samples(
         raise ProtocolError("length", f"{len(data)} bytes are no two or more frames of {frame} bytes")
     stated = entries.get("n")
     if stated is not None and stated != len(data) // frame:
-        raise ProtocolError("length", f"{len(data) // frame} samples in each channel where {_short(stated)} are stated")
+        raise ProtocolError("length", f"{len(data) // frame} samples in each channel where {short(stated)} are stated")
     return _finite(np.frombuffer(data, dtype=dtype).reshape(-1, n_channels).T)
 
 
@@ -220,7 +189,7 @@ def _listed(rows: Any, dtype: np.dtype[Any], n_channels: int) -> NDArray[Any]:
     try:
         values = np.array(rows, dtype=np.float64)
     except (OverflowError, ValueError) as error:
-        raise ProtocolError("range", f"samples do not fit ({_short(error)})") from error
+        raise ProtocolError("range", f"samples do not fit ({short(error)})") from error
     _finite(values)
     if dtype.kind == "i":
         limits = np.iinfo(dtype)
@@ -239,7 +208,7 @@ def _finite(samples: NDArray[Any]) -> NDArray[Any]:
 
 def _rate(entries: Mapping[str, Any]) -> float:
     try:
-        rate = _number(entries, "rate", low=0.0, high=math.inf)
+        rate = number(entries, "rate", low=0.0, high=math.inf)
     except ProtocolError as error:
         raise ProtocolError("rate", str(error)) from error
     if not rate:
@@ -248,60 +217,25 @@ def _rate(entries: Mapping[str, Any]) -> float:
 
 
 def _scale(entries: Mapping[str, Any]) -> float:
-    scale = _number(entries, "scale", low=0.0, high=1e6)
+    scale = number(entries, "scale", low=0.0, high=1e6)
     if not scale or scale < 1e-30:
         raise ProtocolError("range", f"scale {scale}; 1e-30 to 1e6 is wanted")
     return float(scale)
 
 
-def _number(entries: Mapping[str, Any], key: str, *, low: float, high: float, optional: bool = False) -> Any:
-    value = entries.get(key)
-    if value is None and optional:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ProtocolError("malformed", f"{key} is {_short(value)}; a number is wanted")
-    if not isinstance(value, int) and not math.isfinite(value):
-        raise ProtocolError("not_finite", f"{key} is {value}; a finite number is wanted")
-    if not low <= value <= high:
-        raise ProtocolError("range", f"{key} is {_short(value)}; {low:g} to {high:g} is wanted")
-    try:
-        return float(value)
-    except OverflowError as error:
-        raise ProtocolError("range", f"{key} is too large a number") from error
-
-
-def _integer(entries: Mapping[str, Any], key: str, *, low: int) -> int:
-    value = entries.get(key)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ProtocolError("malformed", f"{key} is {_short(value)}; an integer is wanted")
-    if not low <= value <= _LARGEST_SEQUENCE:
-        raise ProtocolError("range", f"{key} is {_short(value)}; {low} to 2**63 - 1 is wanted")
-    return value
-
-
 def _bearing(given: Any) -> Bearing:
     if not isinstance(given, dict):
-        raise ProtocolError("malformed", f"bearing is {_short(given)}; a map is wanted")
+        raise ProtocolError("malformed", f"bearing is {short(given)}; a map is wanted")
     name = given.get("name", "unnamed")
     if not isinstance(name, str) or not 1 <= len(name) <= 64 or not name.isprintable():
-        raise ProtocolError("name", f"bearing name {_short(name)}; 1 to 64 printable letters are wanted")
+        raise ProtocolError("name", f"bearing name {short(name)}; 1 to 64 printable letters are wanted")
     try:
         return Bearing(
             name,
-            balls=_integer(given, "balls", low=3),
-            ball_mm=_number(given, "ball_mm", low=0.0, high=1e4),
-            pitch_mm=_number(given, "pitch_mm", low=0.0, high=1e5),
-            contact_deg=_number(given, "contact_deg", low=0.0, high=89.9, optional=True) or 0.0,
+            balls=integer(given, "balls", low=3),
+            ball_mm=number(given, "ball_mm", low=0.0, high=1e4),
+            pitch_mm=number(given, "pitch_mm", low=0.0, high=1e5),
+            contact_deg=number(given, "contact_deg", low=0.0, high=89.9, optional=True) or 0.0,
         )
     except ParameterError as error:
         raise ProtocolError("range", str(error)) from error
-
-
-def _short(value: object) -> str:
-    """A value as a message can carry it."""
-    try:
-        text = repr(value) if not isinstance(value, BaseException) else str(value)
-    except ValueError:
-        # An integer of thousands of digits has no text by default.
-        text = f"a {type(value).__name__} too long to print"
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -11,11 +11,13 @@ import numpy as np
 from sqlalchemy import Connection
 
 from app.codec import decode_about, decode_block
+from app.fleet.hearing import Spoken
+from app.fleet.sayings import decode_said
 from app.store import PointRow, Quarantined, stored_near
-from app.wire import PASSED_OVER, About, Block, Limits, parse_topic
+from app.wire import PASSED_OVER, SAID, About, Block, Limits, parse_topic
 from features.errors import ProtocolError
 
-__all__ = ["Arrival", "Described", "Intake", "Received", "shape_conflict", "sort_arrivals", "without_doubles"]
+__all__ = ["Arrival", "Described", "Intake", "Received", "Spoke", "shape_conflict", "sort_arrivals", "without_doubles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +52,29 @@ class Described:
     arrival: Arrival
 
 
+@dataclass(frozen=True, slots=True)
+class Spoke:
+    """What a node or gateway said with the message it came in."""
+
+    spoken: Spoken
+    arrival: Arrival
+
+
 @dataclass
 class Intake:
     """Messages of one batch, sorted."""
 
     received: dict[str, list[Received]] = field(default_factory=lambda: defaultdict(list))
     described: list[Described] = field(default_factory=list)
+    spoke: list[Spoke] = field(default_factory=list)
     refused: list[Quarantined] = field(default_factory=list)
 
     def parts(self) -> Iterator[tuple[Arrival | None, Intake]]:
         """Give every admissible message alone, then what is already set aside, with None, as one part."""
         for one in self.described:
             yield one.arrival, Intake(described=[one])
+        for said in self.spoke:
+            yield said.arrival, Intake(spoke=[said])
         for key, received in self.received.items():
             for block in received:
                 yield block.arrival, Intake(received={key: [block]})
@@ -95,7 +108,7 @@ def _sort(arrival: Arrival, intake: Intake, limits: Limits, compress: Callable[[
         raise ProtocolError("name", "the topic is no UTF-8")
     point, leaf = parse_topic(arrival.topic)
     if leaf in PASSED_OVER:
-        # Our own results come back where the broker cannot leave them out; gateways and nodes speak past ingest.
+        # Our own results come back where the broker cannot leave them out; what is for gateways passes ingest too.
         return
     if len(arrival.payload) > limits.max_payload:
         raise ProtocolError("oversized", f"payload of {len(arrival.payload)} bytes; {limits.max_payload} are admitted")
@@ -108,8 +121,11 @@ def _sort(arrival: Arrival, intake: Intake, limits: Limits, compress: Callable[[
         data = np.ascontiguousarray(block.samples.T).tobytes()
         digest = hashlib.blake2b(data, digest_size=16).digest()
         intake.received[str(point)].append(Received(block, arrival, digest, compress(data)))
+    elif leaf in SAID:
+        said = decode_said(leaf, arrival.payload, point=point)
+        intake.spoke.append(Spoke(Spoken(str(point), said, arrival.arrived_ns), arrival))
     else:
-        raise ProtocolError("topic", f"topic ends in {leaf[:80]!r}; waveform or about is wanted")
+        raise ProtocolError("topic", f"topic ends in {leaf[:80]!r}; waveform, about, report or event is wanted")
 
 
 @dataclass(frozen=True, slots=True)

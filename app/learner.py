@@ -106,7 +106,7 @@ def relearn(engine: Engine, point_id: str, *, now_ns: int) -> PointRow:
         if row is None:
             raise RacewayError(f"no point {point_id!r} is stored; `raceway points list` shows them")
         last = connection.execute(sa.select(sa.func.max(windows.c.id))).scalar() or 0
-        open_one = (alarms.c.point_id == point_id) & alarms.c.cleared_ns.is_(None)
+        open_one = (alarms.c.point_id == point_id) & (alarms.c.tag == HEALTH) & alarms.c.cleared_ns.is_(None)
         connection.execute(alarms.update().where(open_one).values(cleared_ns=now_ns))
         follow(connection, point_id, HEALTH, active=False, now_ns=now_ns, why="the point learns anew")
         fresh = {"rate_hz": None, "unit": None, "channels": (), "windower": None, "alarm": None}

@@ -66,7 +66,7 @@ def write_alarms(
     connection: Connection, point_id: str, verdicts: Sequence[Verdict], changes: Sequence[AlarmChange], *, active: bool
 ) -> None:
     """Open and close alarms, step their lifecycle, and keep the kind of an active one at the latest verdict."""
-    open_one = (alarms.c.point_id == point_id) & alarms.c.cleared_ns.is_(None)
+    open_one = (alarms.c.point_id == point_id) & (alarms.c.tag == HEALTH) & alarms.c.cleared_ns.is_(None)
     for change in changes:
         verdict, raised = change.verdict, change.change == "raised"
         follow(connection, point_id, HEALTH, active=raised, now_ns=verdict.window.end_ns)

@@ -13,6 +13,9 @@ import zstandard
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
+from app.fleet.hearing import Heard, Known, hear
+from app.fleet.keeping import NodeAlarm, known_of, write_heard
+from app.fleet.sayings import GatewayState
 from app.intake import Arrival, Intake, Received, shape_conflict, sort_arrivals, without_doubles
 from app.ledger import block_row, window_row, write_alarms
 from app.reports import Publication, Reporter, refusal
@@ -57,7 +60,9 @@ class Outcome:
     Attributes
     ----------
     stored, duplicates, windows, refused : int
-        Blocks stored and seen before, windows judged, messages set aside.
+        Blocks stored; blocks, reports and events seen before; windows judged; messages set aside.
+    reports : int
+        Reports of nodes stored.
     publications : list of Publication
         Results to be published, the latest for each topic.
     events : list of (str, dict)
@@ -68,6 +73,7 @@ class Outcome:
     duplicates: int = 0
     windows: int = 0
     refused: int = 0
+    reports: int = 0
     publications: list[Publication] = field(default_factory=list)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -77,6 +83,7 @@ class Outcome:
         self.duplicates += other.duplicates
         self.windows += other.windows
         self.refused += other.refused
+        self.reports += other.reports
         self.publications += other.publications
         self.events += other.events
 
@@ -94,6 +101,13 @@ class _Work:
     changes: dict[str, list[AlarmChange]] = field(default_factory=dict)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     touched: set[str] = field(default_factory=set)
+    known: Known = field(default_factory=Known)
+    heard: Heard = field(default_factory=Heard)
+    node_alarms: list[NodeAlarm] = field(default_factory=list)
+
+    def noded(self, key: str) -> bool:
+        """Say whether a node judges at a point: then the server does not."""
+        return key in self.heard.nodes or (key in self.known.nodes and key not in self.heard.gone)
 
 
 class Pipeline:
@@ -178,6 +192,7 @@ class Pipeline:
         work = _Work(intake, now_ns, refused=list(intake.refused))
         for described in work.intake.described:
             self._describe(described.about, work)
+        self._hear(work)
         self._select(work)
         self._cut(work)
         self._judge(work)
@@ -236,6 +251,26 @@ class Pipeline:
         )
         work.touched.add(str(about.point))
 
+    def _hear(self, work: _Work) -> None:
+        """Go through what nodes said; their points are there from now on."""
+        batch = [one.spoken for one in work.intake.spoke]
+        with reading(self._engine) as connection:
+            work.known = known_of(connection, batch, others=work.intake.received)
+        work.heard = hear(batch, work.known, limits=self._limits)
+        work.counts += work.heard.counts
+        for one in batch:
+            if not isinstance(one.said, GatewayState):
+                self._watch(PointId.parse(one.point_id))
+                work.touched.add(one.point_id)
+        for key, seen_ns in work.heard.seen.items():
+            watch = self._watches[key]
+            watch.row = watch.row.changed(seen_ns=max(seen_ns, watch.row.seen_ns or 0))
+        for taken in work.heard.reports:
+            if taken.latest:
+                watch, report = self._watches[taken.point_id], taken.report
+                judged = {"score": report.score, "threshold": report.threshold, "window_start_ns": taken.at_ns}
+                watch.row = watch.row.changed(**judged)
+
     def _select(self, work: _Work) -> None:
         """Leave out redeliveries; set aside what contradicts the point."""
         with reading(self._engine) as connection:
@@ -274,7 +309,10 @@ class Pipeline:
     def _judge(self, work: _Work) -> None:
         for key, features in _extracted(work.windows).items():
             verdicts, changes = self._watches[key].judge(
-                work.windows[key], features, diagnoser=self._diagnoser, config=self._alarm
+                work.windows[key],
+                features,
+                diagnoser=self._diagnoser,
+                config=None if work.noded(key) else self._alarm,
             )
             work.verdicts[key], work.changes[key] = verdicts, changes
 
@@ -289,6 +327,7 @@ class Pipeline:
         insert_rows(connection, windows, judged)
         for key in work.verdicts:
             write_alarms(connection, key, work.verdicts[key], work.changes[key], active=self._watches[key].alarm.active)
+        work.node_alarms = write_heard(connection, work.heard, known=work.known)
         quarantine_payloads(connection, work.refused, keep_bytes=_KEPT_BYTES)
         for refused in work.refused:
             work.counts["", f"refused {refused.reason}"] += 1
@@ -296,11 +335,12 @@ class Pipeline:
 
     def _write_point(self, connection: Connection, watch: Watch, work: _Work) -> None:
         row = watch.row
-        verdicts = work.verdicts.get(row.id, [])
+        # Bursts of a node come when something is wrong: nothing is learned from them, and the node's score stays.
+        verdicts = [] if work.noded(row.id) else work.verdicts.get(row.id, [])
         values: dict[str, Any] = {"windower": watch.windower.snapshot(), "alarm": watch.alarm.snapshot()}
         received = work.new.get(row.id)
         if received:
-            values["seen_ns"] = max(one.arrival.arrived_ns for one in received)
+            values["seen_ns"] = max(row.seen_ns or 0, *(one.arrival.arrived_ns for one in received))
         if verdicts:
             last = verdicts[-1]
             values |= {"score": last.score, "threshold": last.threshold, "window_start_ns": last.window.start_ns}
@@ -318,10 +358,15 @@ class Pipeline:
             duplicates=sum(n for (_, name), n in work.counts.items() if name == "duplicates"),
             windows=sum(len(verdicts) for verdicts in work.verdicts.values()),
             refused=len(work.refused),
+            reports=len(work.heard.reports),
         )
+        outcome.events += work.heard.notes
         for refused in work.refused:
             outcome.events.append(("message refused", refusal(refused)))
         for key in sorted(work.touched):
+            if work.noded(key):
+                self._tell_of_node(key, work, outcome)
+                continue
             verdicts, changes = work.verdicts.get(key, []), work.changes.get(key, [])
             outcome.publications += self._reporter.publications(
                 self._watches[key], verdicts, changes, now_ns=work.now_ns
@@ -330,6 +375,14 @@ class Pipeline:
                 kind = kind_of(change.verdict.probabilities)
                 outcome.events.append((f"alarm {change.change}", {"point": key, "kind": kind}))
         return outcome
+
+    def _tell_of_node(self, key: str, work: _Work, outcome: Outcome) -> None:
+        node = work.heard.nodes.get(key) or work.known.nodes[key]
+        changes = [change for change in work.node_alarms if change.taken.point_id == key]
+        outcome.publications += self._reporter.of_node(node, changes, now_ns=work.now_ns)
+        for change in changes:
+            what = "alarm raised" if change.raised else "alarm cleared"
+            outcome.events.append((what, {"point": key, "kind": change.taken.report.diagnosis, "node": node.name}))
 
 
 def _is_of_the_store(error: Exception) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.codec import encode_json
+from app.fleet.keeping import NodeAlarm
+from app.fleet.nodes import Node
 from app.store import Quarantined
 from app.watch import AlarmChange, Verdict, Watch, kind_of
 from app.wire import VERSION, PointId
@@ -15,6 +17,8 @@ from features.contract import WATCHED
 __all__ = ["Publication", "Reporter", "refusal"]
 
 _PERIOD_NS = 1_000_000_000
+# States of points that are those of nodes.
+_STATES = {"commissioning": "learning", "fault": "failed"}
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,24 @@ class Reporter:
             out.append(Publication(point.topic("health"), payload))
         return out + [Publication(point.topic("alarm"), _alarm(change, now_ns=now_ns)) for change in changes]
 
+    def of_node(self, node: Node, changes: Sequence[NodeAlarm], *, now_ns: int) -> list[Publication]:
+        """Give what is to be published of a point whose node judges, after a batch."""
+        if node.number is None:
+            return []
+        point = PointId.parse(node.point_id)
+        out: list[Publication] = []
+        if changes or self._is_due(node.point_id, (str(node.state), node.alarm), now_ns):
+            out.append(Publication(point.topic("health"), _node_health(node)))
+        return out + [Publication(point.topic("alarm"), _node_alarm(change, now_ns=now_ns)) for change in changes]
+
     def _due(self, watch: Watch, now_ns: int) -> bool:
-        state = (watch.row.state, watch.alarm.active)
-        last_ns, last_state = self._published.get(watch.row.id, (0, None))
+        return self._is_due(watch.row.id, (watch.row.state, watch.alarm.active), now_ns)
+
+    def _is_due(self, key: str, state: tuple[str, bool], now_ns: int) -> bool:
+        last_ns, last_state = self._published.get(key, (0, None))
         if state == last_state and now_ns - last_ns < _PERIOD_NS:
             return False
-        self._published[watch.row.id] = (now_ns, state)
+        self._published[key] = (now_ns, state)
         return True
 
 
@@ -58,6 +74,7 @@ def _health(watch: Watch, last: Verdict | None, *, wanted: int) -> bytes:
     return encode_json(
         {
             "v": VERSION,
+            "by": "server",
             "state": row.state,
             "alarm": watch.alarm.active,
             "score": row.score,
@@ -74,12 +91,56 @@ def _health(watch: Watch, last: Verdict | None, *, wanted: int) -> bytes:
     )
 
 
+def _node_health(node: Node) -> bytes:
+    return encode_json(
+        {
+            "v": VERSION,
+            "by": "node",
+            "state": _STATES.get(str(node.state), "watching"),
+            "alarm": node.alarm,
+            "score": node.score,
+            "threshold": node.threshold,
+            "ratio": node.ratio,
+            "window_start_ns": node.reported_ns,
+            "bundle": None,
+            "model": node.model,
+            "feature_hash": node.contract,
+            "kind": _kind(node.diagnosis) if node.alarm else None,
+            "probabilities": None,
+            "baseline": None,
+            "seen_ns": node.seen_ns,
+        }
+    )
+
+
+def _kind(diagnosis: str | None) -> str | None:
+    return "other" if diagnosis == "normal" else diagnosis
+
+
+def _node_alarm(change: NodeAlarm, *, now_ns: int) -> bytes:
+    report = change.taken.report
+    return encode_json(
+        {
+            "v": VERSION,
+            "by": "node",
+            "active": change.raised,
+            "raised_ns" if change.raised else "cleared_ns": change.taken.at_ns,
+            "published_ns": now_ns,
+            "window_start_ns": change.taken.at_ns,
+            "ratio": report.ratio,
+            "kind": _kind(report.diagnosis) if change.raised else None,
+            "probabilities": None,
+        }
+    )
+
+
 def _alarm(change: AlarmChange, *, now_ns: int) -> bytes:
     verdict = change.verdict
     raised = change.change == "raised"
     return encode_json(
         {
             "v": VERSION,
+            "by": "server",
             "active": raised,
             "raised_ns" if raised else "cleared_ns": verdict.window.end_ns,
             "published_ns": now_ns,

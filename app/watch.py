@@ -116,7 +116,7 @@ class Watch:
         features: NDArray[np.float32],
         *,
         diagnoser: Diagnoser | None,
-        config: AlarmConfig,
+        config: AlarmConfig | None,
     ) -> tuple[list[Verdict], list[AlarmChange]]:
         """Score windows in time order and follow the alarm.
 
@@ -125,7 +125,8 @@ class Watch:
         windows : sequence of Window
         features : ndarray of float32, shape (windows, channels * features)
         diagnoser : Diagnoser or None
-        config : AlarmConfig
+        config : AlarmConfig or None
+            None where another than the server raises alarms: its own stays as it is.
         """
         if self.scorer is None:
             return [Verdict(w, f) for w, f in zip(windows, features, strict=True)], []
@@ -148,7 +149,7 @@ class Watch:
                 diagnosis_bundle=diagnoser.bundle_id if diagnoser and probabilities else None,
             )
             verdicts.append(verdict)
-            change = self.alarm.update(score / threshold, config=config)
+            change = None if config is None else self.alarm.update(score / threshold, config=config)
             if change is not None:
                 changes.append(AlarmChange(change, verdict))
             if change == "cleared":

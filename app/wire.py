@@ -16,6 +16,7 @@ __all__ = [
     "PASSED_OVER",
     "REASONS",
     "ROOT",
+    "SAID",
     "VERSION",
     "About",
     "Block",
@@ -28,7 +29,9 @@ ROOT = "raceway/v1"
 VERSION = 1
 LONGEST_NAME = 64
 # Leaves that are not for ingest.
-PASSED_OVER = frozenset(("health", "alarm", "report", "event", "state", "command"))
+PASSED_OVER = frozenset(("health", "alarm", "command"))
+# Leaves under which gateways publish what nodes say.
+SAID = frozenset(("report", "event", "state"))
 
 # Why a message is set aside; the key is what is counted, the value is what people read.
 REASONS = {

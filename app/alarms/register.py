@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ from app.schema import alarm_journal, alarm_tags
 
 __all__ = [
     "HEALTH",
+    "NODE",
+    "NODE_FAULT",
     "NO_DATA",
     "PRIORITIES",
     "JournalRow",
@@ -23,6 +25,7 @@ __all__ = [
     "follow",
     "journal",
     "set_priority",
+    "standing",
     "tags",
     "take",
 ]
@@ -31,6 +34,10 @@ Priority = Literal["low", "medium", "high", "urgent"]
 PRIORITIES: tuple[Priority, ...] = ("low", "medium", "high", "urgent")
 # The alarm of a point's score over its threshold.
 HEALTH = "health"
+# The alarm that a node has raised itself.
+NODE = "node alarm"
+# The alarm of a node that cannot judge, such as one whose sensor is not connected.
+NODE_FAULT = "node fault"
 # The alarm of a point from which nothing has come for long.
 NO_DATA = "no data"
 _DEFAULT: Priority = "high"
@@ -162,6 +169,13 @@ def tags(connection: Connection, *, waiting: bool = False) -> list[Tag]:
     found = _read(connection, sa.select(alarm_tags))
     kept = [one for one in found if one.alarm.wants_attention or not waiting]
     return sorted(kept, key=lambda one: (-PRIORITIES.index(one.priority), one.alarm.since_ns, one.point_id, one.tag))
+
+
+def standing(connection: Connection, point_ids: Collection[str]) -> set[tuple[str, str]]:
+    """Give point and tag of the alarms of some points whose condition holds, hidden ones too."""
+    own = alarm_tags.c.point_id.in_(point_ids) & alarm_tags.c.active
+    query = sa.select(alarm_tags.c.point_id, alarm_tags.c.tag).where(own)
+    return {(row.point_id, row.tag) for row in connection.execute(query)}
 
 
 def journal(

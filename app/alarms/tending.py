@@ -13,13 +13,15 @@ from app.alarms.channels import channels_of
 from app.alarms.notices import Channel, tell
 from app.alarms.register import NO_DATA, end_shelves, follow
 from app.logs import log
-from app.schema import points
+from app.schema import nodes, points
 from app.settings import Settings
 from app.store import open_store, writing
 
 __all__ = ["run_tending", "tend"]
 
 _EVERY_S = 1.0
+# Periods that a node may miss before it counts as silent.
+_PERIODS = 3
 
 
 def tend(engine: Engine, channels: Sequence[Channel], *, now_ns: int, stale_ns: int, quiet_ns: int) -> None:
@@ -31,7 +33,7 @@ def tend(engine: Engine, channels: Sequence[Channel], *, now_ns: int, stale_ns: 
     channels : sequence of Channel
     now_ns : int
     stale_ns : int
-        Silence after which a point's `no data` is raised; 0: never.
+        Silence after which a point's `no data` is raised, or three periods of its node where that is longer; 0: never.
     quiet_ns : int
         As `tell` has it.
     """
@@ -39,8 +41,10 @@ def tend(engine: Engine, channels: Sequence[Channel], *, now_ns: int, stale_ns: 
         for back in end_shelves(connection, now_ns=now_ns):
             log("info", "shelf ended", point=back.point_id, tag=back.tag, state=back.alarm.state)
         if stale_ns:
-            for row in connection.execute(sa.select(points.c.id, points.c.seen_ns)).all():
-                _follow_silence(connection, row.id, row.seen_ns, now_ns=now_ns, stale_ns=stale_ns)
+            columns = (points.c.id, points.c.seen_ns, nodes.c.period_ms)
+            for row in connection.execute(sa.select(*columns).outerjoin(nodes)).all():
+                longest_ns = max(stale_ns, _PERIODS * (row.period_ms or 0) * 1_000_000)
+                _follow_silence(connection, row.id, row.seen_ns, now_ns=now_ns, stale_ns=longest_ns)
     for channel in channels:
         tell(engine, channel, now_ns=now_ns, quiet_ns=quiet_ns)
 

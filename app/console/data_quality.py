@@ -11,7 +11,7 @@ from app.wire import REASONS
 
 __all__ = ["data_quality_page"]
 
-_COLUMNS = ("blocks", "windows", "duplicates", "late", "gaps", "steps", "restarts")
+_COLUMNS = ("blocks", "windows", "reports", "reports missing", "duplicates", "late", "gaps", "steps", "restarts")
 _SHOWN = 200
 
 
@@ -49,7 +49,7 @@ def data_quality_page(engine: Engine) -> None:
             hide_index=True,
         )
         st.caption(
-            "duplicates: redelivered, stored once · late: stored, but in no window · gaps: blocks that never came · "
+            "reports: of nodes; missing ones gave way while a link was away · duplicates: redelivered, stored once · late: stored, but in no window · gaps: blocks that never came · "
             "steps: clock set back · restarts: sequence began anew"
         )
 

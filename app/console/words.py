@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from app.console.queries import AlarmRow
+from app.kinds import KINDS, kind_text
 from app.store import PointRow
 
 __all__ = ["KINDS", "ZONES", "ago", "clock", "kind_text", "state_of"]
@@ -16,23 +17,6 @@ ZONES = {
     "C": "unsatisfactory for long-term operation: run for a limited time until it is mended",
     "D": "severe enough to damage the machine",
 }
-
-KINDS = {
-    "normal": "no bearing fault",
-    "inner": "inner race",
-    "outer": "outer race",
-    "ball": "rolling element",
-    "other": "other than bearing",
-}
-
-
-def kind_text(kind: str | None) -> str:
-    """A fault kind as a diagnosis."""
-    if kind is None:
-        return "kind unknown (bearing or speed not known, or no diagnosis network serves)"
-    if kind == "other":
-        return "abnormal, but no bearing fault pattern: check balance, alignment, gears, looseness"
-    return f"{KINDS.get(kind, kind)} fault of the bearing"
 
 
 def state_of(row: PointRow, alarm: AlarmRow | None, *, wanted: int) -> tuple[str, str, str]:

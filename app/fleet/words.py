@@ -1,8 +1,10 @@
-"""Words for the numbers in which a node says why a step of an update was refused."""
+"""Words for what nodes say in numbers and codes: why an update was refused, what their alarm is about."""
 
 from __future__ import annotations
 
-__all__ = ["UPDATE_REASONS", "update_reason"]
+from app.kinds import kind_text
+
+__all__ = ["UPDATE_REASONS", "alarm_words", "update_reason"]
 
 # As in `docs/UPDATES.md`; 0 is no refusal.
 UPDATE_REASONS = {
@@ -38,3 +40,19 @@ def update_reason(code: int) -> str | None:
     (None, 'signature', 'reason 99')
     """
     return None if code == 0 else UPDATE_REASONS.get(code, f"reason {code}")
+
+
+def alarm_words(diagnosis: str | None, probability: float | None, *, ratio: float | None) -> str:
+    """Say what a node's alarm is about.
+
+    Examples
+    --------
+    >>> alarm_words("outer", 0.82, ratio=1.84)
+    'outer race fault of the bearing (82 %), score 1.84 times the threshold'
+    >>> alarm_words(None, None, ratio=1.2)
+    'kind not named, score 1.20 times the threshold'
+    """
+    # A node in alarm that sees no bearing fault has found another one.
+    said = "kind not named" if diagnosis is None else kind_text("other" if diagnosis == "normal" else diagnosis)
+    share = "" if probability is None or diagnosis is None else f" ({probability:.0%})".replace("%", " %")
+    return said + share + ("" if ratio is None else f", score {ratio:.2f} times the threshold")

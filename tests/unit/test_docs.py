@@ -14,7 +14,7 @@ from app.codec import decode_about, decode_block
 from app.gateway.translation import command_of
 from app.modelspage import render_models
 from app.results import render_results
-from app.wire import PASSED_OVER, REASONS, parse_topic
+from app.wire import PASSED_OVER, REASONS, SAID, parse_topic
 from edge.node.link.messages import decode
 from features.contract import FULL
 from features.errors import ArtifactError
@@ -61,7 +61,7 @@ def test_the_protocol_names_every_built_in_machine_group() -> None:
 
 def test_the_protocol_names_every_leaf() -> None:
     named = set(re.findall(r"^## `(\w+)`", _text("docs/PROTOCOL.md"), flags=re.MULTILINE))
-    assert named == PASSED_OVER | {"waveform", "about"}
+    assert named == PASSED_OVER | SAID | {"waveform", "about"}
 
 
 def test_the_table_of_reasons_is_the_codes() -> None:

@@ -49,7 +49,8 @@ def data_quality_page(engine: Engine) -> None:
             hide_index=True,
         )
         st.caption(
-            "reports: of nodes; missing ones gave way while a link was away · duplicates: redelivered, stored once · late: stored, but in no window · gaps: blocks that never came · "
+            "reports: of nodes; missing ones gave way while a link was away · duplicates: redelivered, stored once · "
+            "late: stored, but in no window · gaps: blocks that never came · "
             "steps: clock set back · restarts: sequence began anew"
         )
 

@@ -10,8 +10,9 @@ import streamlit as st
 from sqlalchemy import Engine
 
 from app.console.charts import spark_line
-from app.console.queries import AlarmRow, fleet, trend
+from app.console.queries import AlarmRow, fleet, report_trend, speaking_nodes, trend
 from app.console.words import KINDS, ago, state_of
+from app.fleet.nodes import Node
 from app.settings import Settings
 from app.store import PointRow
 
@@ -33,16 +34,17 @@ def fleet_page(engine: Engine, settings: Settings) -> None:
                 "No measuring point has sent anything yet. Start `raceway simulate`, or point a sensor at the broker."
             )
             return
-        _summary(rows, active)
-        _table(engine, settings, rows, active)
+        nodes = speaking_nodes(engine)
+        _summary(rows, active, nodes)
+        _table(engine, settings, rows, active, nodes)
 
     content()
 
 
-def _summary(rows: list[PointRow], active: dict[str, AlarmRow]) -> None:
-    learning = sum(row.state in ("learning", "training") for row in rows)
+def _summary(rows: list[PointRow], active: dict[str, AlarmRow], nodes: dict[str, Node]) -> None:
     now_ns = time.time_ns()
-    silent = sum(row.seen_ns is None or now_ns - row.seen_ns > _SILENT_NS for row in rows)
+    learning = sum(_learns(row, nodes.get(row.id)) for row in rows)
+    silent = sum(_is_silent(row, nodes.get(row.id), now_ns) for row in rows)
     columns = st.columns(4)
     columns[0].metric("Measuring points", len(rows))
     columns[1].metric("In alarm", len(active))
@@ -50,19 +52,34 @@ def _summary(rows: list[PointRow], active: dict[str, AlarmRow]) -> None:
     columns[3].metric("Silent for a minute", silent)
 
 
-def _table(engine: Engine, settings: Settings, rows: list[PointRow], active: dict[str, AlarmRow]) -> None:
+def _learns(row: PointRow, node: Node | None) -> bool:
+    return row.state in ("learning", "training") if node is None else node.state == "commissioning"
+
+
+def _is_silent(row: PointRow, node: Node | None, now_ns: int) -> bool:
+    # A node that reports each ten minutes is not silent in between.
+    period_ns = 2_000_000 * (node.period_ms or 0) if node else 0
+    return row.seen_ns is None or now_ns - row.seen_ns > max(_SILENT_NS, period_ns)
+
+
+def _table(
+    engine: Engine, settings: Settings, rows: list[PointRow], active: dict[str, AlarmRow], nodes: dict[str, Node]
+) -> None:
     now_ns = time.time_ns()
     entries: list[tuple[tuple[bool, float], dict[str, Any]]] = []
     for row in rows:
         alarm = active.get(row.id)
-        symbol, word, _ = state_of(row, alarm, wanted=settings.baseline_windows)
+        node = nodes.get(row.id)
+        symbol, word, _ = state_of(row, alarm, wanted=settings.baseline_windows, node=node)
+        scores = trend if node is None else report_trend
         ratio = row.score / row.threshold if row.score is not None and row.threshold else None
         entry = {
             "Machine": f"/?point={quote(row.id, safe='')}#{row.name}",
             "State": f"{symbol} {word}",
             "Diagnosis": KINDS.get(alarm.kind or "", "unknown") if alarm else "",
             "Score / threshold": ratio,
-            "Trend": spark_line(trend(engine, row.id, most=_SPARK_WINDOWS)),
+            "Trend": spark_line(scores(engine, row.id, most=_SPARK_WINDOWS)),
+            "Judged by": "server" if node is None else "node",
             "Last seen": ago(row.seen_ns, now_ns=now_ns),
             "Point": row.id,
         }
@@ -83,6 +100,9 @@ def _table(engine: Engine, settings: Settings, rows: list[PointRow], active: dic
             ),
             "Trend": st.column_config.LineChartColumn(
                 y_min=0.0, y_max=2.0, width=140, help="Score over threshold, 0 to 2"
+            ),
+            "Judged by": st.column_config.TextColumn(
+                width=75, help="Whose verdict it is: the server's, or that of the node at the machine."
             ),
             "Last seen": st.column_config.TextColumn(width=80),
             "Point": st.column_config.TextColumn(width=165),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import quote
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from sqlalchemy import Engine
 
+from app.alarms.register import HEALTH
 from app.console.charts import (
     envelope_chart,
     probability_chart,
@@ -18,15 +22,20 @@ from app.console.charts import (
 from app.console.plot import plot
 from app.console.queries import (
     AlarmRow,
+    Trend,
     VerdictRow,
     alarm_history,
     fleet,
+    latest_burst,
     latest_stretch,
     latest_verdict,
+    report_trend,
+    speaking_nodes,
     trend,
     waveform,
 )
 from app.console.words import KINDS, ZONES, ago, clock, kind_text, state_of
+from app.fleet.nodes import Node
 from app.palette import ZONE_COLOURS
 from app.settings import Settings
 from app.severity import BroadBand, broad_band, span_wanted_s, zone_of
@@ -57,6 +66,10 @@ def machine_page(engine: Engine, settings: Settings, point_id: str) -> None:
     def content() -> None:
         rows, active = fleet(engine)
         current = next(found for found in rows if found.id == point_id)
+        node = speaking_nodes(engine).get(point_id)
+        if node is not None:
+            _of_node(engine, settings, current, active.get(point_id), node, _SPANS[span])
+            return
         verdict = latest_verdict(engine, point_id)
         # Each part has a place of its own: what comes and goes in one must not move, and so redraw, the charts below.
         with st.container():
@@ -86,6 +99,47 @@ def _verdict(settings: Settings, row: PointRow, alarm: AlarmRow | None, verdict:
     columns[3].metric("Last seen", ago(row.seen_ns, now_ns=time.time_ns()))
     if verdict is not None:
         _cited(verdict, alarm)
+
+
+def _of_node(
+    engine: Engine, settings: Settings, row: PointRow, alarm: AlarmRow | None, node: Node, span_s: int | None
+) -> None:
+    """The page of a point whose node judges: its verdict, the trend of its reports, and its latest burst."""
+    symbol, word, colour = state_of(row, alarm, wanted=settings.baseline_windows, node=node)
+    with st.container():
+        st.subheader(f"{symbol} :{colour}[{word}]")
+        if alarm is not None:
+            sure = f" ({node.probability:.0%} sure)" if node.probability is not None else ""
+            st.error(f"The node's diagnosis: {kind_text(alarm.kind)}{sure}. Raised {clock(alarm.raised_ns)}.")
+        elif node.state == "fault":
+            st.warning("The node cannot judge now; its log says why.")
+        elif node.state == "commissioning":
+            st.info("The node is learning what is healthy here; it judges once it has done so.")
+    with st.container():
+        columns = st.columns(4)
+        columns[0].metric("Score / threshold", "unknown" if node.ratio is None else f"{node.ratio:.2f}")
+        columns[1].metric("Node", node.name)
+        columns[2].metric("Model of the node", str(node.model) if node.model else "of the factory")
+        columns[3].metric("Last seen", ago(row.seen_ns, now_ns=time.time_ns()))
+        address = f"/?page=nodes&node={quote(row.id, safe='')}"
+        st.caption(f"Judged by the node at the machine. [Its state, updates and log]({address})")
+    with st.container():
+        since_ns = 0 if span_s is None else time.time_ns() - span_s * 1_000_000_000
+        found = report_trend(engine, row.id, since_ns=since_ns, most=_MOST_WINDOWS)
+        _scores(engine, row.id, found, f"trend {row.id} {span_s}", "No report with a score in this time.")
+    with st.container():
+        _burst(engine, row)
+
+
+def _burst(engine: Engine, row: PointRow) -> None:
+    found = latest_burst(engine, row.id)
+    if found is None or row.unit is None:
+        st.caption("No samples yet: a node sends some when it raises its alarm, or when it is asked to.")
+        return
+    x, rate_hz, shaft_hz, start_ns = found
+    st.caption(f"Latest samples that the node sent: {x.size / rate_hz:.3g} s of {clock(start_ns)}.")
+    if x.size >= 256:
+        _spectra(row, x, rate_hz, shaft_hz or row.nominal_shaft_hz)
 
 
 def _state(settings: Settings, row: PointRow, alarm: AlarmRow | None) -> None:
@@ -186,12 +240,17 @@ def _boundaries(judged: Severity) -> str:
 def _trend(engine: Engine, row: PointRow, span_s: int | None) -> None:
     since_ns = 0 if span_s is None else time.time_ns() - span_s * 1_000_000_000
     found = trend(engine, row.id, since_ns=since_ns, most=_MOST_WINDOWS)
+    key = f"trend {row.id} {span_s}"
+    _scores(engine, row.id, found, key, "Scores appear once the baseline is learned.")
+
+
+def _scores(engine: Engine, point_id: str, found: Trend, key: str, none: str) -> None:
     st.markdown("##### Anomaly score")
     if not (found.score == found.score).any():
-        st.caption("Scores appear once the baseline is learned.")
+        st.caption(none)
         return
-    history = alarm_history(engine, row.id, most=_ALARMS)
-    plot(trend_chart(found, history, key=f"trend {row.id} {span_s}"), key="trend")
+    history = alarm_history(engine, point_id, most=_ALARMS)
+    plot(trend_chart(found, history, key=key), key="trend")
 
 
 def _signals(engine: Engine, row: PointRow, verdict: VerdictRow | None) -> None:
@@ -201,8 +260,11 @@ def _signals(engine: Engine, row: PointRow, verdict: VerdictRow | None) -> None:
     if x is None or x.size < 256:
         st.caption("The waveform of the latest window is no longer kept.")
         return
-    shaft_hz = verdict.shaft_hz or row.nominal_shaft_hz
-    rate_hz, key = verdict.rate_hz, row.id
+    _spectra(row, x, verdict.rate_hz, verdict.shaft_hz or row.nominal_shaft_hz)
+
+
+def _spectra(row: PointRow, x: NDArray[np.float32], rate_hz: float, shaft_hz: float | None) -> None:
+    key, unit = row.id, row.unit or ""
     st.markdown(f"##### Envelope spectrum{'' if row.bearing is None else f' · bearing {row.bearing.name}'}")
     chart = envelope_chart(x, rate_hz, shaft_hz=shaft_hz, bearing=row.bearing, key=f"envelope {key}")
     plot(chart, key="envelope")
@@ -211,12 +273,12 @@ def _signals(engine: Engine, row: PointRow, verdict: VerdictRow | None) -> None:
     left, right = st.columns(2)
     with left:
         st.markdown("##### Spectrum")
-        plot(spectrum_chart(x, rate_hz, unit=row.unit, shaft_hz=shaft_hz, key=f"spectrum {key}"), key="spectrum")
+        plot(spectrum_chart(x, rate_hz, unit=unit, shaft_hz=shaft_hz, key=f"spectrum {key}"), key="spectrum")
     with right:
         st.markdown("##### Waveform")
-        plot(wave_chart(x, rate_hz, unit=row.unit, key=f"wave {key}"), key="wave")
+        plot(wave_chart(x, rate_hz, unit=unit, key=f"wave {key}"), key="wave")
     if st.toggle("Scalogram", key="scalogram", help="Amplitude over time and frequency: impacts stand upright in it."):
-        plot(scalogram_chart(x, rate_hz, unit=row.unit, key=f"scalogram {key}"), key="scalogram chart")
+        plot(scalogram_chart(x, rate_hz, unit=unit, key=f"scalogram {key}"), key="scalogram chart")
         st.caption("Complex Morlet wavelet, w0 = 6. Outside the dotted lines the edges of the window show.")
 
 
@@ -232,6 +294,7 @@ def _alarms(engine: Engine, point_id: str) -> None:
                 "Raised": clock(alarm.raised_ns),
                 "Cleared": "active" if alarm.cleared_ns is None else clock(alarm.cleared_ns),
                 "Diagnosis": KINDS.get(alarm.kind or "", "unknown"),
+                "Judged by": "server" if alarm.tag == HEALTH else "node",
                 "Score / threshold when raised": round(alarm.ratio, 2),
             }
             for alarm in history

@@ -13,7 +13,9 @@ import zstandard
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
-from app.schema import alarms, blocks, counters, quarantine, windows
+from app.alarms.register import HEALTH
+from app.fleet.nodes import Node, nodes_of
+from app.schema import alarms, blocks, counters, node_reports, quarantine, windows
 from app.store import PointRow, point_rows, reading
 
 __all__ = [
@@ -24,11 +26,14 @@ __all__ = [
     "VerdictRow",
     "alarm_history",
     "fleet",
+    "latest_burst",
     "latest_stretch",
     "latest_verdict",
     "point_counts",
     "quarantined",
     "refusal_counts",
+    "report_trend",
+    "speaking_nodes",
     "trend",
     "waveform",
 ]
@@ -40,7 +45,7 @@ _MOST_BLOCKS = 2000
 
 @dataclass(frozen=True)
 class AlarmRow:
-    """An alarm of a point; `cleared_ns` is None while it is active."""
+    """An alarm of a point; `cleared_ns` is None while it is active, `tag` says whose verdict it is."""
 
     point_id: str
     raised_ns: int
@@ -49,6 +54,7 @@ class AlarmRow:
     ratio: float
     kind: str | None
     probabilities: dict[str, float] | None
+    tag: str = HEALTH
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +133,7 @@ def _alarm(row: sa.Row[Any]) -> AlarmRow:
         ratio=row.ratio,
         kind=row.kind,
         probabilities=_loaded(row.probabilities),
+        tag=row.tag,
     )
 
 
@@ -160,6 +167,33 @@ def trend(engine: Engine, point_id: str, *, since_ns: int = 0, most: int) -> Tre
         rows = connection.execute(query).all()[::-1]
     values = np.array([[np.nan if v is None else v for v in row[1:]] for row in rows], dtype=np.float64).reshape(-1, 3)
     return Trend(np.array([row[0] for row in rows], dtype=np.int64), values[:, 0], values[:, 1], values[:, 2])
+
+
+def speaking_nodes(engine: Engine) -> dict[str, Node]:
+    """All nodes by their point."""
+    with reading(engine) as connection:
+        return {node.point_id: node for node in nodes_of(connection)}
+
+
+def report_trend(engine: Engine, point_id: str, *, since_ns: int = 0, most: int) -> Trend:
+    """Scores of a node's latest reports, as `trend` gives those of windows; RMS is not known."""
+    columns = (node_reports.c.at_ns, node_reports.c.score, node_reports.c.threshold)
+    own = (node_reports.c.point_id == point_id) & (node_reports.c.at_ns >= since_ns)
+    query = sa.select(*columns).where(own).order_by(node_reports.c.at_ns.desc()).limit(most)
+    with reading(engine) as connection:
+        rows = connection.execute(query).all()[::-1]
+    values = np.array([[np.nan if v is None else v for v in row[1:]] for row in rows], dtype=np.float64).reshape(-1, 2)
+    times = np.array([row[0] for row in rows], dtype=np.int64)
+    return Trend(times, values[:, 0], values[:, 1], np.full(times.size, np.nan))
+
+
+def latest_burst(engine: Engine, point_id: str) -> tuple[NDArray[np.float32], float, float | None, int] | None:
+    """Samples of the first channel, rate, shaft speed and start of the latest block of a point that is still kept."""
+    own = (blocks.c.point_id == point_id) & blocks.c.waveform.is_not(None)
+    query = sa.select(blocks).where(own).order_by(blocks.c.end_ns.desc()).limit(1)
+    with reading(engine) as connection:
+        row = connection.execute(query).first()
+    return None if row is None else (_samples(row)[0], row.rate_hz, row.shaft_hz, row.start_ns)
 
 
 def latest_verdict(engine: Engine, point_id: str, *, start_ns: int | None = None) -> VerdictRow | None:

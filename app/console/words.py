@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from app.console.queries import AlarmRow
+from app.fleet.nodes import Node
 from app.kinds import KINDS, kind_text
 from app.store import PointRow
 
-__all__ = ["KINDS", "ZONES", "ago", "clock", "kind_text", "state_of"]
+__all__ = ["KINDS", "ZONES", "ago", "clock", "kind_text", "node_state", "state_of"]
 
 # What a severity zone of ISO 20816 says of a machine, as its parts define the zones.
 ZONES = {
@@ -19,10 +20,29 @@ ZONES = {
 }
 
 
-def state_of(row: PointRow, alarm: AlarmRow | None, *, wanted: int) -> tuple[str, str, str]:
-    """Symbol, word and colour of a point's state."""
+def node_state(node: Node) -> tuple[str, str, str]:
+    """Symbol, word and colour of a node's state."""
+    if node.alarm:
+        return "▲", "Alarm", "red"
+    if node.gateway is not None and not node.online:
+        return "✕", "Offline", "gray"
+    if node.state == "fault":
+        return "✕", "Cannot judge", "orange"
+    if node.state == "commissioning":
+        return "○", "Learning", "blue"
+    if node.number is None:
+        return "○", "No report yet", "blue"
+    if node.ratio is not None and node.ratio > 1.0:
+        return "△", "Above threshold", "orange"
+    return "●", "Healthy", "green"
+
+
+def state_of(row: PointRow, alarm: AlarmRow | None, *, wanted: int, node: Node | None = None) -> tuple[str, str, str]:
+    """Symbol, word and colour of a point's state; where a node judges, the node's."""
     if alarm is not None:
         return "▲", "Alarm", "red"
+    if node is not None:
+        return node_state(node)
     if row.state == "learning":
         return "○", f"Learning {min(row.baseline_have, wanted)}/{wanted}", "blue"
     if row.state == "training":

@@ -21,7 +21,7 @@ from app.logs import log
 from app.mqtt import Broker, BrokerError, broker_of, connect, make_client, protocol_of
 from app.numerics import keep_freed_memory
 from app.pipeline import Outcome, Pipeline
-from app.retention import thin_waveforms
+from app.retention import thin_reports, thin_waveforms, trim_events
 from app.settings import Settings
 from app.store import open_store, writing
 from app.wire import ROOT
@@ -180,6 +180,7 @@ class Ingest:
             "batch stored",
             blocks=outcome.stored,
             windows=outcome.windows,
+            reports=outcome.reports,
             duplicates=outcome.duplicates,
             refused=outcome.refused,
         )
@@ -210,12 +211,15 @@ class Ingest:
             return
         self._thinned_s = time.monotonic()
         try:
+            now_ns, keep = self._clock_ns(), self._settings
             with writing(self._engine) as connection:
-                dropped = thin_waveforms(connection, now_ns=self._clock_ns(), keep_h=self._settings.keep_waveforms_h)
+                waveforms = thin_waveforms(connection, now_ns=now_ns, keep_h=keep.keep_waveforms_h)
+                reports = thin_reports(connection, now_ns=now_ns, keep_h=keep.keep_reports_h)
+                events = trim_events(connection, now_ns=now_ns, keep_h=keep.keep_events_h)
         except sa.exc.SQLAlchemyError as error:
-            log("error", "waveforms not thinned", error=str(getattr(error, "orig", error)))
+            log("error", "store not thinned", error=str(getattr(error, "orig", error)))
         else:
-            log("debug", "waveforms thinned", dropped=dropped)
+            log("debug", "store thinned", waveforms=waveforms, reports=reports, events=events)
 
 
 def run_ingest(settings: Settings, *, stopped: threading.Event) -> None:

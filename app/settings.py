@@ -49,6 +49,10 @@ class Settings(BaseSettings):
         FALSE_ALARM_RATE, gt=0.0, le=LARGEST_RATE, description="Share of healthy windows that may pass the threshold"
     )
     keep_waveforms_h: float = Field(6.0, gt=0.0, description="Hours that waveforms are kept, alarms' ones for ever")
+    keep_reports_h: float = Field(
+        168.0, gt=0.0, description="Hours that all reports of nodes are kept; then one an hour, alarms' ones for ever"
+    )
+    keep_events_h: float = Field(720.0, gt=0.0, description="Hours that logs and other events of nodes are kept")
 
     alarm_raise_after: int = Field(3, description="Windows in a row above the threshold that raise an alarm")
     alarm_clear_after: int = Field(10, description="Windows in a row well below it that clear the alarm")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ from telling import GATEWAY, NODE_POINT, SECOND_NS, alarming, event, gateway_sta
 import app.pipeline
 from app.alarms.register import HEALTH, NO_DATA, NODE, NODE_FAULT, follow, journal, tags
 from app.alarms.tending import tend
+from app.backup import back_up, restore
 from app.fleet.nodes import Node, events_of, node_at, nodes_of, reports_of
 from app.intake import Arrival
 from app.learner import relearn
 from app.pipeline import Outcome, Pipeline
+from app.retention import thin_reports, trim_events
 from app.schema import alarms, blocks, counters, node_events, node_reports, nodes, quarantine, windows
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from app.store import open_store, point_rows, reading, writing
 from app.wire import PointId
 
@@ -361,3 +364,36 @@ def test_a_report_that_finds_a_fault_of_ours_is_set_aside_alone(
     outcome = _take(pipeline, report(0), report(1), report(2))
     assert (outcome.reports, outcome.refused) == (2, 1)
     assert _count(engine, quarantine) == 1
+
+
+def test_old_reports_are_thinned_to_one_an_hour_but_around_alarms(pipeline: Pipeline, engine: sa.Engine) -> None:
+    minute_ns, hour_ns = 60 * SECOND_NS, 3600 * SECOND_NS
+    begin_ns = -(-NOW_NS // hour_ns) * hour_ns
+    said = [report(i, now_ns=begin_ns + 10 * i * minute_ns) for i in range(18)]
+    said[8] = alarming(8, now_ns=begin_ns + 80 * minute_ns)
+    _take(pipeline, *said)
+    with writing(engine) as connection:
+        assert thin_reports(connection, now_ns=begin_ns + 3 * hour_ns, keep_h=3.0) == 0
+        assert thin_reports(connection, now_ns=begin_ns + 4 * hour_ns, keep_h=2.0) > 0
+    with reading(engine) as connection:
+        left = [one.number for one in reports_of(connection, _KEY, most=99)]
+    # The first of both hours, the alarm's with the report that ended it, and all of the last hour.
+    assert left == [0, 6, 8, 9, *range(12, 18)]
+
+
+def test_old_events_are_dropped(pipeline: Pipeline, engine: sa.Engine) -> None:
+    hour_ns = 3600 * SECOND_NS
+    _take(pipeline, *(event("log", text=str(i), now_ns=NOW_NS + i * hour_ns) for i in range(4)))
+    with writing(engine) as connection:
+        assert trim_events(connection, now_ns=NOW_NS + 3 * hour_ns, keep_h=2.0) == 1
+    assert _count(engine, node_events) == 3
+
+
+def test_a_backup_holds_what_nodes_said(
+    pipeline: Pipeline, engine: sa.Engine, settings: Settings, tmp_path: Path
+) -> None:
+    _take(pipeline, *_SAID)
+    there = load_settings(data_dir=tmp_path / "elsewhere")
+    back_up(settings, tmp_path / "kept.tar.zst", progress=lambda *_: None)
+    restore(there, tmp_path / "kept.tar.zst", progress=lambda *_: None)
+    assert _all(open_store(there.database)) == _all(engine)

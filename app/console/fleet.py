@@ -66,7 +66,7 @@ def _table(
     engine: Engine, settings: Settings, rows: list[PointRow], active: dict[str, AlarmRow], nodes: dict[str, Node]
 ) -> None:
     now_ns = time.time_ns()
-    entries: list[tuple[tuple[bool, float], dict[str, Any]]] = []
+    entries: list[tuple[tuple[bool, bool, float], dict[str, Any]]] = []
     for row in rows:
         alarm = active.get(row.id)
         node = nodes.get(row.id)
@@ -83,8 +83,8 @@ def _table(
             "Last seen": ago(row.seen_ns, now_ns=now_ns),
             "Point": row.id,
         }
-        # The worst first: alarms, then by how near to the threshold.
-        entries.append(((alarm is None, -(ratio or 0.0)), entry))
+        # The worst first: alarms, then nodes that are not there or cannot judge, then by how near to the threshold.
+        entries.append(((alarm is None, symbol != "✕", -(ratio or 0.0)), entry))
     entries.sort(key=lambda found: found[0])
     st.dataframe(
         [entry for _, entry in entries],

@@ -15,7 +15,7 @@ from app.console.plot import plot
 from app.console.queries import alarm_history, report_trend, speaking_nodes
 from app.console.words import ago, clock, node_state
 from app.fleet.nodes import EventRow, Node, events_of
-from app.fleet.words import update_reason
+from app.fleet.words import alarm_words, update_reason
 from app.kinds import KINDS
 from app.store import reading
 
@@ -27,7 +27,7 @@ _ALARMS = 20
 _SPANS = {"15 minutes": 900, "1 hour": 3600, "6 hours": 21_600, "1 day": 86_400, "everything": None}
 # Starts that nobody asked for: something is wrong with the node or its supply.
 _BAD_STARTS = {"watchdog": "watchdog: it hung", "fault": "fault of its program", "brown-out": "low supply"}
-_STARTS = {"power": "power on", "pin": "reset pin", "requested": "asked for"}
+_STARTS = {"power": "power on", "pin": "reset pin", "requested": "on request"}
 _RECEIVING = {"staged": "received, not tried yet", "trial": "on trial"}
 _UPDATE_STATES = {"empty": "none received", "receiving": "receiving", "confirmed": "confirmed"} | _RECEIVING
 
@@ -73,15 +73,23 @@ def _table(found: Sequence[Node], *, now_ns: int) -> None:
         height=min(38 + 36 * len(found), 1200),
         row_height=36,
         column_config={
-            "Node": st.column_config.LinkColumn("Node", display_text=r"#(.*)$"),
+            "Node": st.column_config.LinkColumn("Node", display_text=r"#(.*)$", width=150),
+            "State": st.column_config.TextColumn(width=125),
+            "Diagnosis": st.column_config.TextColumn(width=125),
+            "Reached": st.column_config.TextColumn(width=115, help="Whether its gateway reaches it, and for how long."),
+            "Last seen": st.column_config.TextColumn(width=80),
             "Score / threshold": st.column_config.ProgressColumn(
-                min_value=0.0, max_value=2.0, format="%.2f", width=120, help="Above 1 a window is abnormal."
+                min_value=0.0, max_value=2.0, format="%.2f", width=115, help="Above 1 a window is abnormal."
             ),
-            "Model": st.column_config.TextColumn(help="Version that judges; `factory` is built into the firmware."),
-            "Update": st.column_config.TextColumn(help="Of the model: how much of a new one has arrived, or its end."),
-            "Starts": st.column_config.NumberColumn(help="How often the node has started in its life."),
-            "Latest start": st.column_config.TextColumn(help="Why it started last; △ marks what nobody asked for."),
-            "Lost samples": st.column_config.NumberColumn(help="Since its latest start."),
+            "Model": st.column_config.TextColumn(
+                width=150,
+                help="Version that judges (`factory`: built into the firmware) → new one under way, or its end.",
+            ),
+            "Firmware": st.column_config.TextColumn(width=70),
+            "Starts": st.column_config.TextColumn(
+                width=150, help="How often it has started in its life, and why the last time; △: nobody asked for it."
+            ),
+            "Lost": st.column_config.NumberColumn(width=60, help="Samples lost since its latest start."),
         },
     )
     st.caption("Click a node's name for its trend and what it said.")
@@ -91,18 +99,16 @@ def _row(node: Node, *, now_ns: int) -> dict[str, Any]:
     symbol, word, _ = node_state(node)
     return {
         "Node": f"/?page=nodes&node={quote(node.point_id, safe='')}#{node.name}",
-        "Point": node.point_id,
         "State": f"{symbol} {word}",
         "Diagnosis": KINDS.get(_kind(node) or "", "unknown") if node.alarm else "",
         "Score / threshold": node.ratio,
         "Reached": _reached(node, now_ns=now_ns),
         "Last seen": ago(node.seen_ns, now_ns=now_ns),
-        "Model": str(node.model) if node.model else "factory",
-        "Update": _update(node),
+        "Model": f"{node.model or 'factory'} {_update(node)}".strip(),
+        "Starts": _start(node) if node.boot is None else f"{node.boot}, {_start(node)}",
+        "Lost": node.lost,
         "Firmware": node.firmware or "unknown",
-        "Starts": node.boot,
-        "Latest start": _start(node),
-        "Lost samples": node.lost,
+        "Point": node.point_id,
     }
 
 
@@ -113,7 +119,7 @@ def _kind(node: Node) -> str | None:
 def _reached(node: Node, *, now_ns: int) -> str:
     if node.gateway is None:
         return "unknown"
-    since = "" if node.since_ns is None else f" since {ago(node.since_ns, now_ns=now_ns).removesuffix(' ago')}"
+    since = "" if node.since_ns is None else f" for {ago(node.since_ns, now_ns=now_ns).removesuffix(' ago')}"
     return f"● online{since}" if node.online else f"✕ offline{since}"
 
 
@@ -125,9 +131,9 @@ def _start(node: Node) -> str:
 
 def _update(node: Node) -> str:
     if node.received is not None:
-        return f"→ {node.candidate or 'new model'}: {node.received:.0%} received"
+        return f"→ {node.candidate or 'new'}: {node.received:.0%} received"
     if node.slot in _RECEIVING:
-        return f"→ {node.candidate or 'new model'}: {_RECEIVING[node.slot]}"
+        return f"→ {node.candidate or 'new'}: {_RECEIVING[node.slot]}"
     return "" if node.update_reason is None else f"✕ refused: {node.update_reason}"
 
 
@@ -160,6 +166,9 @@ def _stands(node: Node) -> None:
     now_ns = time.time_ns()
     symbol, word, colour = node_state(node)
     st.subheader(f"{symbol} :{colour}[{word}]")
+    if node.alarm:
+        words = alarm_words(node.diagnosis, node.probability, ratio=node.ratio)
+        st.error(f"The node's diagnosis: {words}.")
     if node.received is not None:
         text = f"Model {node.candidate or ''} is being received: {node.update_offset:,} of {node.update_size:,} bytes"
         st.progress(node.received, text=text)
@@ -169,18 +178,18 @@ def _stands(node: Node) -> None:
         st.warning(f"The latest update was refused: {node.update_reason}. `docs/UPDATES.md` says what it means.")
     top, below = st.columns(4), st.columns(4)
     top[0].metric("Score / threshold", "unknown" if node.ratio is None else f"{node.ratio:.2f}")
-    top[1].metric("Reached", _reached(node, now_ns=now_ns))
+    top[1].metric("Reached", "unknown" if node.gateway is None else "online" if node.online else "offline")
     top[2].metric("Last seen", ago(node.seen_ns, now_ns=now_ns))
     top[3].metric("Lost samples", f"{node.lost:,}", help="Since its latest start.")
     below[0].metric("Model", str(node.model) if node.model else "of the factory")
     below[1].metric("Firmware", node.firmware or "unknown")
     below[2].metric("Starts", "unknown" if node.boot is None else str(node.boot))
     below[3].metric("Latest start", _start(node))
-    st.caption(" · ".join(_facts(node)))
+    st.caption(" · ".join(_facts(node, now_ns=now_ns)))
 
 
-def _facts(node: Node) -> list[str]:
-    facts = [f"through {node.gateway}" if node.gateway else "gateway unknown"]
+def _facts(node: Node, *, now_ns: int) -> list[str]:
+    facts = [f"{_reached(node, now_ns=now_ns)}, through {node.gateway}" if node.gateway else "gateway unknown"]
     if node.rate_hz and node.window:
         facts.append(f"windows of {node.window} samples at {node.rate_hz:,.0f} Hz")
     if node.period_ms:

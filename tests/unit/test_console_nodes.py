@@ -84,11 +84,11 @@ def test_the_list_says_how_each_node_stands_the_worst_first(filled: sa.Engine) -
     assert _metrics(page) == wanted
     first, second = (row for _, row in page.dataframe[0].value.iterrows())
     assert (first["Point"], first["State"], first["Diagnosis"]) == (str(NODE_POINT), "▲ Alarm", "outer race")
-    assert (first["Update"], first["Model"], first["Latest start"]) == ("→ 3: 42% received", "2", "power on")
+    assert (first["Model"], first["Starts"]) == ("2 → 3: 42% received", "3, power on")
     assert first["Score / threshold"] == pytest.approx(2.5)
-    assert first["Reached"].startswith("● online since")
-    assert (second["State"], second["Latest start"]) == ("✕ Offline", "△ watchdog: it hung")
-    assert (second["Reached"], second["Lost samples"]) == ("✕ offline since 51 s", 1234)
+    assert first["Reached"].startswith("● online for")
+    assert (second["State"], second["Starts"]) == ("✕ Offline", "3, △ watchdog: it hung")
+    assert (second["Reached"].rstrip("0123456789 s"), second["Lost"]) == ("✕ offline for", 1234)
 
 
 def test_the_page_of_a_node_shows_its_trend_and_what_it_said(filled: sa.Engine) -> None:
@@ -108,7 +108,7 @@ def test_an_update_that_was_refused_is_said(filled: sa.Engine, settings: Setting
     now_ns = time.time_ns()
     _take(filled, settings, update_status(0, size=0, slot="empty", reason=9, now_ns=now_ns), now_ns=now_ns)
     assert "refused: signature" in _page(page="nodes", node=str(NODE_POINT)).warning[0].value
-    assert "✕ refused: signature" in set(_page(page="nodes").dataframe[0].value["Update"])
+    assert "2 ✕ refused: signature" in set(_page(page="nodes").dataframe[0].value["Model"])
 
 
 def test_a_node_that_is_not_known_is_said(engine: sa.Engine) -> None:

@@ -23,6 +23,8 @@ __all__ = ["nodes_page"]
 
 _EVENTS = 200
 _MOST_REPORTS = 20_000
+# Where a node has not said its own.
+_LONGEST_PERIOD_MS = 3_600_000
 _ALARMS = 20
 _SPANS = {"15 minutes": 900, "1 hour": 3600, "6 hours": 21_600, "1 day": 86_400, "everything": None}
 # Starts that nobody asked for: something is wrong with the node or its supply.
@@ -76,8 +78,8 @@ def _table(found: Sequence[Node], *, now_ns: int) -> None:
             "Node": st.column_config.LinkColumn("Node", display_text=r"#(.*)$", width=150),
             "State": st.column_config.TextColumn(width=125),
             "Diagnosis": st.column_config.TextColumn(width=125),
-            "Reached": st.column_config.TextColumn(width=115, help="Whether its gateway reaches it, and for how long."),
-            "Last seen": st.column_config.TextColumn(width=80),
+            "Reached": st.column_config.TextColumn(width=125, help="Whether its gateway reaches it, and for how long."),
+            "Last seen": st.column_config.TextColumn(width=95, help="△: three of its own periods have passed since."),
             "Score / threshold": st.column_config.ProgressColumn(
                 min_value=0.0, max_value=2.0, format="%.2f", width=115, help="Above 1 a window is abnormal."
             ),
@@ -103,7 +105,7 @@ def _row(node: Node, *, now_ns: int) -> dict[str, Any]:
         "Diagnosis": KINDS.get(_kind(node) or "", "unknown") if node.alarm else "",
         "Score / threshold": node.ratio,
         "Reached": _reached(node, now_ns=now_ns),
-        "Last seen": ago(node.seen_ns, now_ns=now_ns),
+        "Last seen": _last_seen(node, now_ns=now_ns),
         "Model": f"{node.model or 'factory'} {_update(node)}".strip(),
         "Starts": _start(node) if node.boot is None else f"{node.boot}, {_start(node)}",
         "Lost": node.lost,
@@ -123,6 +125,12 @@ def _reached(node: Node, *, now_ns: int) -> str:
     return f"● online{since}" if node.online else f"✕ offline{since}"
 
 
+def _last_seen(node: Node, *, now_ns: int) -> str:
+    """△ marks a node that has let three of its own periods pass."""
+    late = node.seen_ns is not None and now_ns - node.seen_ns > 3_000_000 * (node.period_ms or _LONGEST_PERIOD_MS)
+    return f"{'△ ' if late else ''}{ago(node.seen_ns, now_ns=now_ns)}"
+
+
 def _start(node: Node) -> str:
     if node.reset is None:
         return "unknown"
@@ -132,6 +140,8 @@ def _start(node: Node) -> str:
 def _update(node: Node) -> str:
     if node.received is not None:
         return f"→ {node.candidate or 'new'}: {node.received:.0%} received"
+    if node.slot in _RECEIVING and node.candidate == node.model:
+        return f"({_RECEIVING[node.slot]})"
     if node.slot in _RECEIVING:
         return f"→ {node.candidate or 'new'}: {_RECEIVING[node.slot]}"
     return "" if node.update_reason is None else f"✕ refused: {node.update_reason}"

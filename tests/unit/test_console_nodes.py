@@ -111,6 +111,16 @@ def test_an_update_that_was_refused_is_said(filled: sa.Engine, settings: Setting
     assert "2 ✕ refused: signature" in set(_page(page="nodes").dataframe[0].value["Model"])
 
 
+def test_a_trial_and_a_node_that_is_late_are_marked(filled: sa.Engine, settings: Settings) -> None:
+    now_ns = time.time_ns() - 30 * SECOND_NS
+    trial = update_status(1000, slot="trial", version=3, now_ns=now_ns)
+    _take(filled, settings, event("hello", period_ms=1000, now_ns=now_ns), trial, now_ns=now_ns)
+    first = _page(page="nodes").dataframe[0].value.iloc[0]
+    assert first["Model"] == "3 (on trial)"
+    silent = _page(page="nodes").dataframe[0].value.iloc[1]
+    assert silent["Last seen"].startswith("△ ")
+
+
 def test_a_node_that_is_not_known_is_said(engine: sa.Engine) -> None:
     assert engine is not None
     assert "No node is known at 'a/b/c'" in _page(page="nodes", node="a/b/c").error[0].value

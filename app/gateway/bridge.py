@@ -26,6 +26,7 @@ from app.gateway.translation import (
     readable,
     report_publication,
 )
+from app.gateway.updates import Updates
 from app.gateway.uplink import Broker, Happening
 from app.logs import log
 from app.wire import VERSION, PointId
@@ -38,6 +39,7 @@ __all__ = ["Gateway", "GatewayConfig"]
 _IN_FLIGHT = 100
 _MOST_COMMANDS = 64
 _STORE_RETRY_MS = 1000
+_ABORT = messages.kind_named("update_abort").number
 # Kinds that a node says once; the others tell of a state, and may come twice.
 _ONCE = frozenset(("report", "waveform", "log"))
 
@@ -129,6 +131,7 @@ class Gateway:
         self._delivered: list[tuple[Node, str]] = []
         self._retry_at_ms = 0
         self._nodes: dict[str, Node] = {}
+        self._updates = Updates(outbox, tell=self._add_event)
         self._stopped = False
 
     @property
@@ -151,6 +154,7 @@ class Gateway:
                 self._hear_broker()
                 self._take_in()
                 self._forward()
+                self._updates.drive(self._nodes)
                 self._lines.say()
                 self._watch()
         finally:
@@ -204,6 +208,7 @@ class Gateway:
         if wire.node is not None and wire.node.name == name:
             self._delivered += [(wire.node, command) for command in wire.delivered()]
             self._tell_lost(wire.node, wire.drop())
+            self._updates.met(wire.node)
             return
         node = self._node(name)
         if node.wire is not None:
@@ -211,6 +216,7 @@ class Gateway:
         if wire.node is not None:
             wire.node.lose_wire()
         self._tell_lost(node, node.take_wire(wire))
+        self._updates.met(node)
         log("info", "node met", node=name, line=wire.line.name, point=str(node.point))
 
     def _node(self, name: str) -> Node:
@@ -221,7 +227,7 @@ class Gateway:
                 raise ProtocolError("name", f"the node {name!r} is at {point}, where {taken!r} is already")
             self._nodes[name] = Node(name, point, self._clock_ns(), hello=self._outbox.hello_of(name))
             if self._connected:
-                self._uplink.subscribe(point.topic("command"))
+                self._subscribe(self._nodes[name])
         return self._nodes[name]
 
     def _tell_lost(self, node: Node, commands: Sequence[str]) -> None:
@@ -292,6 +298,8 @@ class Gateway:
             self._add_piece(node, entries, now_ns)
         else:
             self._add_event(node, kind, readable(entries))
+        if kind == "update_status":
+            self._updates.heard(node, entries)
         if kind == "hello":
             node.hello = readable(entries)
             self._outbox.keep_hello(node.name, node.hello)
@@ -322,11 +330,15 @@ class Gateway:
             elif happening.mid in self._in_flight:
                 self._acknowledged.append(self._in_flight.pop(happening.mid))
 
+    def _subscribe(self, node: Node) -> None:
+        for leaf in ("command", "update"):
+            self._uplink.subscribe(node.point.topic(leaf))
+
     def _greet(self) -> None:
         self._connected = True
         self._uplink.publish(self._state("online"), retain=True)
         for node in self._nodes.values():
-            self._uplink.subscribe(node.point.topic("command"))
+            self._subscribe(node)
             self._publish_state(node)
 
     def _forward(self) -> None:
@@ -339,12 +351,18 @@ class Gateway:
             self._last_row = row.id
 
     def _command(self, happening: Happening) -> None:
-        node = next((n for n in self._nodes.values() if n.point.topic("command") == happening.topic), None)
+        leaf = happening.topic.rpartition("/")[2]
+        node = next((n for n in self._nodes.values() if n.point.topic(leaf) == happening.topic), None)
         if node is None:
+            return
+        if leaf == "update":
+            self._updates.take(node, happening.payload)
             return
         command: str | None = None
         try:
             command, message = command_of(happening.payload)
+            if message.kind == _ABORT:
+                self._updates.cancel(node)
             if node.wire is None or not node.online:
                 raise ProtocolError("offline", f"{node.name} is not online; send it again when it is")
             if node.wire.link.pending >= _MOST_COMMANDS:

@@ -12,7 +12,15 @@ from app.gateway.outbox import Publication
 from app.wire import VERSION, PointId
 from edge.node.link.session import Link, Message
 
-__all__ = ["Node", "Wire"]
+__all__ = ["Asked", "Node", "Wire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a message came from: the id of a command or None; and whether it outlives its line."""
+
+    command: str | None
+    lasting: bool
 
 
 @dataclass(eq=False)
@@ -36,7 +44,7 @@ class Wire:
     wanted : int
         What a selector is to wait for.
     asked : deque
-        Of each message that the link keeps, the command that it came from, as its id, or None.
+        Of each message that the link keeps, what it came from.
     """
 
     line: Line
@@ -47,18 +55,18 @@ class Wire:
     sessions: int = 0
     node: Node | None = None
     wanted: int = 0
-    asked: deque[str | None] = field(default_factory=deque)
+    asked: deque[Asked] = field(default_factory=deque)
 
-    def send(self, message: Message, *, command: str | None = None) -> None:
-        """Queue a message."""
+    def send(self, message: Message, *, command: str | None = None, lasting: bool = True) -> None:
+        """Queue a message; one that is not `lasting` is not said again on another line."""
         self.link.send(message.kind, message.body)
-        self.asked.append(command)
+        self.asked.append(Asked(command, lasting))
         self.due_ms = 0
 
     def delivered(self) -> list[str]:
         """Take the commands that the node has acknowledged since the last call."""
         done = [self.asked.popleft() for _ in range(len(self.asked) - self.link.pending)]
-        return [command for command in done if command is not None]
+        return [one.command for one in done if one.command is not None]
 
     def drop(self) -> list[str]:
         """Forget what was queued for a node that has restarted; gives the commands."""
@@ -110,7 +118,8 @@ class Node:
     def lose_wire(self) -> None:
         """Keep what was under way: the node may dial again without having restarted."""
         if self.wire is not None:
-            kept = tuple(zip(self.wire.link.unacknowledged(), self.wire.asked, strict=True))
+            queued = zip(self.wire.link.unacknowledged(), self.wire.asked, strict=True)
+            kept = tuple((message, asked.command) for message, asked in queued if asked.lasting)
             self.left = (self.wire.link.peer_session, kept)
             self.wire.node = None
             self.wire = None

@@ -92,6 +92,11 @@ class Outbox:
         self._connection.close()
 
     @property
+    def connection(self) -> sqlite3.Connection:
+        """Of the file, for what else is written in its transactions."""
+        return self._connection
+
+    @property
     def full(self) -> bool:
         """Whether nothing more should be taken in."""
         return bool(self._bytes >= self._most_bytes)

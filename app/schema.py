@@ -32,6 +32,9 @@ __all__ = [
     "notice_channels",
     "points",
     "quarantine",
+    "rollout_log",
+    "rollout_members",
+    "rollouts",
     "windows",
 ]
 
@@ -288,4 +291,50 @@ node_events = Table(
     Column("digest", LargeBinary(16), nullable=False),
     UniqueConstraint("point_id", "digest", name="one_event"),
     Index("node_events_by_time", "point_id", "at_ns"),
+)
+
+# Models on their way to nodes; the image is kept, since a way back to it signs it anew.
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("image", LargeBinary, nullable=False),
+    Column("policy", String, nullable=False),
+    Column("stage", Integer, nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("reason", String),
+    Column("forgiven", Integer, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+)
+
+# Each node of a roll-out, in the order in which they are sent the model; how it was before stands beside how it is.
+rollout_members = Table(
+    "rollout_members",
+    metadata,
+    Column("rollout_id", ForeignKey("rollouts.id"), primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("point_id", ForeignKey("points.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
+    Column("reason", String),
+    Column("attempt", Integer, nullable=False),
+    Column("former_version", BigInteger, nullable=False),
+    Column("former_boot", BigInteger),
+    Column("former_alarm", Boolean, nullable=False),
+)
+
+# Every step of every roll-out, with who did it and why; rows are never changed.
+rollout_log = Table(
+    "rollout_log",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("rollout_id", ForeignKey("rollouts.id"), nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("action", String(24), nullable=False),
+    Column("point_id", String(200)),
+    Column("why", String, nullable=False),
+    Index("rollout_log_by_rollout", "rollout_id", "id"),
 )

@@ -24,8 +24,8 @@ __all__ = [
 ]
 
 State = Literal["waiting", "sent", "confirmed", "failed"]
-Phase = Literal["running", "halted", "done"]
-ENDED = ("done",)
+Phase = Literal["running", "halted", "done", "rolling back", "rolled back"]
+ENDED = ("done", "rolling back", "rolled back")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Rollout:
     stage : int
         From 0.
     phase : str
-        ``running``, ``halted`` or ``done``.
+        ``running``, ``halted``, ``done``; ``rolling back`` while nodes are told to leave the model, ``rolled back``.
     reason : str or None
         Why it halted.
     forgiven : int
@@ -206,8 +206,8 @@ def halted(rollout: Rollout, reason: str) -> Rollout:
     return replace(rollout, phase="halted", reason=reason)
 
 
-def resumed(rollout: Rollout) -> Rollout:
-    """Go on in spite of the failures so far.
+def resumed(rollout: Rollout, *, now_s: float = 0.0) -> Rollout:
+    """Go on in spite of the failures so far; from now on nodes that were sent the model have their time anew.
 
     Raises
     ------
@@ -216,7 +216,11 @@ def resumed(rollout: Rollout) -> Rollout:
     """
     if rollout.phase != "halted":
         raise ParameterError(f"the roll-out is {rollout.phase}; only one that is halted can be resumed")
-    return replace(rollout, phase="running", reason=None, forgiven=len(rollout.failed))
+    members = tuple(
+        replace(member, since_s=max(member.since_s, now_s)) if member.state == "sent" else member
+        for member in rollout.members
+    )
+    return replace(rollout, members=members, phase="running", reason=None, forgiven=len(rollout.failed))
 
 
 def _observed(member: Member, health: NodeHealth | None, rollout: Rollout, now_s: float) -> Member:
@@ -237,8 +241,9 @@ def _observed(member: Member, health: NodeHealth | None, rollout: Rollout, now_s
 def _failure(member: Member, health: NodeHealth | None, rollout: Rollout, now_s: float) -> str | None:
     """Why a node that was sent the model has failed, None where it has not."""
     policy = rollout.policy
+    # Nobody confirms while it is halted.
+    late = rollout.phase == "running" and now_s - member.since_s > policy.patience_s
     if health is None:
-        late = now_s - member.since_s > policy.patience_s
         return "it was never heard of" if late else None
     if health.refused is not None:
         return f"it refused: {health.refused}"
@@ -246,7 +251,7 @@ def _failure(member: Member, health: NodeHealth | None, rollout: Rollout, now_s:
         return health.faulty
     if member.state == "confirmed" and health.version != rollout.version:
         return f"it went back to version {health.version}"
-    if member.state == "sent" and health.version != rollout.version and now_s - member.since_s > policy.patience_s:
+    if member.state == "sent" and health.version != rollout.version and late:
         return f"it did not confirm within {policy.patience_s:.0f} s"
     if now_s - max(health.seen_s, member.since_s) > policy.silent_s:
         return f"nothing was heard of it for {now_s - health.seen_s:.0f} s"

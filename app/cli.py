@@ -17,6 +17,7 @@ _COMMANDS = {
     "ingest": ("service", "Take vibration in from the broker, judge it, store it."),
     "learn": ("service", "Train baselines as points have collected their healthy start."),
     "gateway": ("gateway", "Bridge nodes on serial lines, TCP or Unix sockets to MQTT."),
+    "fleet": ("fleet", "List nodes; roll models out to them by stages, halt, roll back."),
     "console": ("service", "Start the operators' console in the browser."),
     "simulate": ("sources", "Publish the vibration of a simulated plant."),
     "replay": ("sources", "Publish recordings (.mat, .wav, .csv, .npz) as if they were live."),

@@ -121,6 +121,7 @@ def _services(settings: Settings, *, machines: int, untaught: bool) -> list[_Ser
         _Service("ingest", [*raceway, "ingest"]),
         _Service("learner", [*raceway, "learn"]),
         _Service("alarms", [*raceway, "alarms", "tend"]),
+        _Service("fleet", [*raceway, "fleet", "tend"]),
         _Service("console", console_command(settings)),
     ]
     if machines:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-__all__ = ["image", "inspect", "keygen", "package"]
+__all__ = ["image", "inspect", "keygen", "package", "resign"]
 
 _FILE = click.Path(path_type=Path)
 _PRIVATE, _PUBLIC, _HEADER = "private.pem", "public.pem", "rw_update_keys.h"
@@ -104,6 +104,20 @@ def inspect(content: Path, *, keys: tuple[Path, ...]) -> None:
         "id": image_id(raw).hex(),
     }
     click.echo(json.dumps(shown, indent=2))
+
+
+@click.command()
+@click.argument("content", metavar="IMAGE", type=_FILE)
+@click.option("--key", type=_FILE, required=True, help="Private key (.pem) that signed it and signs again.")
+@click.option("--version", type=click.IntRange(1, 2**32 - 1), required=True, help="Above all that nodes confirmed.")
+@click.option("--output", type=_FILE, required=True, help="The image to be written.")
+def resign(content: Path, *, key: Path, version: int, output: Path) -> None:
+    """Sign the model of an IMAGE anew under a higher version: nodes never go back to an older one."""
+    from app.fleet.starting import image_again
+    from edge.node.package import read_private_key
+
+    output.write_bytes(image_again(_read(content), version=version, key=read_private_key(_read(key))))
+    click.echo(f"{output}: version {version}")
 
 
 @click.command()

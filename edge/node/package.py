@@ -31,6 +31,7 @@ __all__ = [
     "image_id",
     "make_image",
     "open_image",
+    "read_manifest",
     "read_private_key",
     "read_public_key",
     "render_key_header",
@@ -153,6 +154,34 @@ def open_image(content: bytes, *, keys: Sequence[Ed25519PublicKey]) -> Image:
     if hashlib.sha512(image.model).digest() != image.manifest.digest:
         raise ArtifactError("the bytes of the model are not those that were signed")
     return image
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """Read what an image says of itself, whoever signed it: to see whom it may be sent to, and never to run it.
+
+    Parameters
+    ----------
+    content : bytes
+        The image.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    ArtifactError
+        If it is cut short or its manifest damaged.
+    """
+    n = int.from_bytes(content[:_LENGTH_BYTES], "little")
+    if not 0 < n <= MANIFEST_BYTES or len(content) < _model_offset(n):
+        raise ArtifactError(
+            f"{len(content)} bytes that claim a manifest of {n} are no image; it is damaged or cut short"
+        )
+    manifest = decode_manifest(content[_LENGTH_BYTES : _LENGTH_BYTES + n])
+    if len(content) - _model_offset(n) != manifest.model_bytes:
+        raise ArtifactError(f"the image holds another number of bytes than the {manifest.model_bytes} of its model")
+    return manifest
 
 
 def image_id(content: bytes) -> bytes:

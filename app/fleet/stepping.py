@@ -84,11 +84,11 @@ def _step(connection: Connection, stored: Stored, nodes: Mapping[str, Node], *, 
     orders = [order for member in after.members for order in _orders(current, member, nodes, told[member.node])]
     if after.phase == "rolling back" and not orders:
         after = replace(after, phase="rolled back")
+    keep(connection, stored, after, former, now_ns=now_ns)
     if after.phase != plan.phase:
         note(connection, stored.id, after.phase, why=after.reason or "", now_ns=now_ns)
     elif after.stage != plan.stage:
         note(connection, stored.id, "stage", why=f"{after.stage + 1}: {len(after.open)} nodes", now_ns=now_ns)
-    keep(connection, stored, after, former, now_ns=now_ns)
     return orders
 
 

@@ -1,4 +1,4 @@
-"""Light paths stay light: ingest, console, gateway and features load no TensorFlow; help loads almost nothing."""
+"""Light paths stay light: what serves, bridges and rolls out loads no TensorFlow; help loads almost nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import app.console
+import app.fleet
 import app.gateway
 import features
 
@@ -28,8 +29,14 @@ def _modules(package: object, skip: tuple[str, ...] = ()) -> list[str]:
 
 @pytest.mark.parametrize(
     "modules",
-    [["app.ingest"], _modules(app.console, skip=("app.console.entry",)), _modules(app.gateway), _modules(features)],
-    ids=["ingest", "console", "gateway", "features"],
+    [
+        ["app.ingest"],
+        _modules(app.console, skip=("app.console.entry",)),
+        _modules(app.gateway),
+        _modules(app.fleet),
+        _modules(features),
+    ],
+    ids=["ingest", "console", "gateway", "fleet", "features"],
 )
 def test_serving_loads_no_tensorflow(modules: list[str]) -> None:
     assert modules

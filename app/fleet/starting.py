@@ -41,7 +41,9 @@ def begin(
     manifest = read_manifest(image)
     chosen = _chosen(nodes_of(connection), names, contract=manifest.contract.hex())
     newest = max(chosen, key=lambda node: node.model)
-    if newest.model > manifest.version:
+    if newest.model > manifest.version or (
+        newest.model == manifest.version and (kind == "rollback" or _another(connection, image, manifest.version))
+    ):
         raise ParameterError(
             f"{newest.name} runs version {newest.model}, the image has {manifest.version}; sign it anew above that"
         )
@@ -54,6 +56,12 @@ def begin(
         )
     plan = planned([node.point_id for node in chosen], version=manifest.version, policy=policy)
     return create(connection, plan, kind=kind, image=image, who=who, why=why, now_ns=now_ns)
+
+
+def _another(connection: Connection, image: bytes, version: int) -> bool:
+    """Whether another image was rolled out under this version, so that nodes with it have not this one."""
+    query = sa.select(rollouts.c.image).where(rollouts.c.version == version)
+    return any(bytes(known) != image for known in connection.execute(query).scalars())
 
 
 def _chosen(found: Sequence[Node], names: Sequence[str], *, contract: str) -> list[Node]:

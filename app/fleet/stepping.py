@@ -129,7 +129,9 @@ def health_of(node: Node, former: Former, told: Told, *, version: int) -> NodeHe
             faulty = "it reports a fault with the model"
         elif node.alarm and not former.alarm:
             faulty = "its alarm came up with the model"
-    return NodeHealth((node.seen_ns or 0) / 1e9, confirmed, refused, faulty)
+    # A node that is to report once an hour is not silent for the rest of it.
+    seen_s = (node.seen_ns or 0) / 1e9 + 2e-3 * (node.period_ms or 0)
+    return NodeHealth(seen_s, confirmed, refused, faulty)
 
 
 def _formerly(former: Former, node: Node | None) -> Former:

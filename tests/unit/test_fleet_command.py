@@ -156,6 +156,18 @@ def test_the_page_names_commands_and_options_that_there_are() -> None:
         assert {word for word in shlex.split(rest) if word.startswith("--")} <= options, name
 
 
+def test_another_image_under_a_version_that_nodes_run_is_refused(run: Any, engine: sa.Engine, image: str) -> None:
+    assert run("rollout", image).exit_code == 0
+    _confirm_all(engine)
+    with writing(engine) as connection:
+        connection.execute(sa.text("UPDATE rollouts SET phase = 'done'"))
+    assert run("rollout", image).exit_code == 0
+    Path(image).write_bytes(model_image(6, model_bytes=6000))
+    with writing(engine) as connection:
+        connection.execute(sa.text("UPDATE rollouts SET phase = 'done'"))
+    assert "runs version 6, the image has 6; sign it anew" in run("rollout", image).output
+
+
 def test_orders_are_published_and_again_while_they_stand() -> None:
     said: list[tuple[str, bytes]] = []
     dispatcher = Dispatcher(lambda topic, payload: said.append((topic, payload)))

@@ -12,9 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app.fleet.nodes import Node
-from app.fleet.records import create, log_of, one_rollout
+from app.fleet.records import Former, create, log_of, one_rollout
 from app.fleet.rollout import Policy, planned
-from app.fleet.stepping import Order, step
+from app.fleet.stepping import Order, Told, health_of, step
 from app.schema import metadata, node_events, nodes
 from app.store import PointRow, save_point
 
@@ -141,6 +141,11 @@ def test_a_loss_of_health_on_trial_halts_it_and_nothing_more_is_said(changes: di
     assert reason in str(plan.reason)
     assert plant.pass_time(1000.0) == []
     assert {plant.nodes[name].model for name in plant.names[1:]} == {1}
+
+
+def test_a_node_that_reports_seldom_is_not_silent_in_between() -> None:
+    seldom = Node("a/b/c", "n", model=2, seen_ns=1000 * _S, period_ms=3_600_000)
+    assert health_of(seldom, Former(1), Told(), version=2).seen_s == 1000.0 + 7200.0
 
 
 def test_what_a_node_refuses_halts_it() -> None:

@@ -193,7 +193,7 @@ def test_nodes_on_trial_leave_the_model_where_it_is_rolled_back() -> None:
     assert plant.nodes[plant.names[0]].model == 1
 
 
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=20, deadline=None)
 @given(st.lists(st.sampled_from(["go", "undone", "unsaid"]), max_size=25))
 def test_a_kill_before_the_commit_or_before_what_was_to_be_said_changes_nothing(moments: list[str]) -> None:
     plant = Plant(3)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.compiler.layouts import RUNTIME
 from edge.emulator.building import BOARD_FOLDER, OWN_FLAGS, reason_of, section_sizes
 from edge.emulator.toolchain import CPU_FLAGS, Toolchain, run_tool
 from features.errors import ParameterError, ToolchainError
@@ -21,6 +22,7 @@ __all__ = [
     "Source",
     "build_firmware",
     "compile_sources",
+    "loader_sources",
     "node_sources",
 ]
 
@@ -182,10 +184,28 @@ def node_sources(*, updates: bool = False) -> list[Path]:
     Parameters
     ----------
     updates : bool
-        Whether it takes models into slots, and so needs the loader of packed models.
+        Whether it takes models into slots; `loader_sources` are wanted too then.
     """
     files = sorted(path for folder in NODE_FOLDERS for path in folder.glob("*.c"))
     return [path for path in files if updates or path.name != "rw_slot_model.c"]
+
+
+def loader_sources(networks: Sequence[Path]) -> list[Source]:
+    """List what runs a model that came in a slot: the loader, and kernels that are not there yet.
+
+    Parameters
+    ----------
+    networks : sequence of Path
+        C files of the firmware's own networks, from `edge.node.factory.write_factory`.
+
+    Returns
+    -------
+    list of Source
+        Whose headers lie in `edge/runtime`.
+    """
+    there = {path.name for path in networks}
+    files = [path for path in sorted(RUNTIME.glob("*.c")) if path.name not in there]
+    return [Source(path, "update" if path.name.startswith("rw_model") else "model") for path in files]
 
 
 def compile_sources(

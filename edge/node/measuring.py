@@ -19,7 +19,7 @@ from edge.emulator.building import Symbol, functions_of
 from edge.emulator.counting import add_up, counting_arguments, read_records
 from edge.emulator.cycles import costs, parse_disassembly
 from edge.emulator.toolchain import Toolchain, run_tool
-from edge.node.building import FIRMWARE, NODE_FOLDERS, Firmware, Source, build_firmware, node_sources
+from edge.node.building import FIRMWARE, NODE_FOLDERS, Firmware, Source, build_firmware, loader_sources, node_sources
 from edge.node.package import generate_key, read_private_key, render_key_header
 from edge.node.parts import PARTS, part_at, pieces_of, sizes_by_part
 from features.errors import ParameterError, ToolchainError
@@ -143,17 +143,11 @@ def build_node(
     named = ("rw_program=rw_measured_program",) if measured else ()
     sources = [Source(path, path.parent.name) for path in node_sources(updates=True)]
     sources = [replace(s, definitions=setup.definitions + named) if s.path.name == "rw_main.c" else s for s in sources]
-    sources += [Source(path, "model") for path in networks[0]] + _loader([path.name for path in networks[0]])
+    sources += [Source(path, "model") for path in networks[0]] + loader_sources(networks[0])
     if measured:
         sources += [Source(path, "measure", setup.definitions) for path in sorted(_MEASURE.glob("*.c"))]
     includes = [*networks[1], *NODE_FOLDERS, RUNTIME, _keys(folder)]
     return build_firmware(BOARD, sources, folder, includes=includes, toolchain=toolchain)
-
-
-def _loader(present: Sequence[str]) -> list[Source]:
-    """What runs a model that came in a slot: the loader, and kernels that the firmware's own networks do not bring."""
-    files = [path for path in sorted(RUNTIME.glob("*.c")) if path.name not in present]
-    return [Source(path, "update" if path.name.startswith("rw_model") else "model") for path in files]
 
 
 def _keys(folder: Path) -> Path:

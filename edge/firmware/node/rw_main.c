@@ -60,20 +60,14 @@ struct rw_models {
 #include "rw_slot_model.h"
 #include "rw_update_keys.h"
 
-#define TRIAL_BOOTS 3u
+#define TRIAL_BOOTS 4u /* the switch itself, and three starts */
+/* Pointers of 8 bytes, on the host, take twice the memory at most. */
+#define MODEL_BYTES (RW_NODE_MODEL_BYTES * (sizeof(void *) / 4u))
 
 static struct rw_flash slot_flash;
 static struct rw_slots slots;
 static struct rw_slot_model slot_model;
-static _Alignas(8) uint8_t model_memory[RW_NODE_MODEL_BYTES];
-
-/* What a firmware lacks, opening the model refuses. */
-static bool has_operator(void *context, uint32_t id)
-{
-    (void)context;
-    (void)id;
-    return true;
-}
+static _Alignas(8) uint8_t model_memory[MODEL_BYTES];
 
 static void alive(void *context)
 {
@@ -94,7 +88,7 @@ static void open_slots(const struct rw_board *board, struct rw_models *models)
         .memory_bytes = RW_NODE_MODEL_BYTES,
         .trial_boots = TRIAL_BOOTS,
         .context = &slot_model,
-        .has_operator = has_operator,
+        .has_operator = rw_slot_model_has_operator,
         .gives_golden = rw_slot_model_gives_golden,
         .alive = alive,
     };

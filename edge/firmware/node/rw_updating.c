@@ -97,6 +97,10 @@ bool rw_updating_take(struct rw_updating *updating, const struct rw_link_message
         updating->reason = RW_UPDATE_CONFIGURATION;
         return true;
     }
+    if (updating->restart && message->kind != RW_KIND_UPDATE_QUERY) {
+        updating->reason = RW_UPDATE_BUSY; /* the model that still judges is read in its slot, which stays as it is */
+        return true;
+    }
     switch (message->kind) {
     case RW_KIND_UPDATE_BEGIN:
         begin(updating, message);
@@ -104,9 +108,9 @@ bool rw_updating_take(struct rw_updating *updating, const struct rw_link_message
     case RW_KIND_UPDATE_CHUNK:
         chunk(updating, message);
         break;
-    case RW_KIND_UPDATE_TRY: /* the memory of the model that runs is used for the trial on the golden window */
+    case RW_KIND_UPDATE_TRY: /* what is refused leaves the node as it is */
         updating->reason = rw_slots_switch(updating->slots, &image);
-        updating->restart = true;
+        updating->restart = updating->reason == RW_UPDATE_OK;
         break;
     case RW_KIND_UPDATE_CONFIRM:
         confirm(updating, message);

@@ -41,10 +41,7 @@ def keygen(folder: Path) -> None:
 @click.option("--key", type=_FILE, required=True, help="Private key (.pem) that signs.")
 @click.option("--version", type=click.IntRange(0, 2**32 - 1), required=True, help="Above all that nodes confirmed.")
 @click.option("--name", required=True, help="Of the model: 1 to 32 bytes.")
-@click.option("--operator", "operators", type=click.IntRange(0, 2**32 - 1), multiple=True, help="Id; may be repeated.")
-@click.option("--memory", "memory_bytes", type=click.IntRange(0), required=True, help="Bytes that it runs in.")
-@click.option("--golden-input", type=_FILE, required=True, help="A window of its input: raw int8.")
-@click.option("--golden-output", type=_FILE, required=True, help="What it makes of that: raw int8.")
+@click.option("--golden-input", type=_FILE, help="A window of its input: raw int8.  [default: drawn]")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME=NUMBER", help="For people; may be repeated.")
 @click.option("--contract", metavar="HEX", help="Hash of its features, 16 digits.  [default: today's for nodes]")
 @click.option("--output", type=_FILE, required=True, help="The image to be written.")
@@ -54,29 +51,27 @@ def package(
     key: Path,
     version: int,
     name: str,
-    operators: tuple[int, ...],
-    memory_bytes: int,
-    golden_input: Path,
-    golden_output: Path,
+    golden_input: Path | None,
     metrics: tuple[str, ...],
     contract: str | None,
     output: Path,
 ) -> None:
-    """Sign MODEL, packed for nodes, as an image that they take over their link."""
-    from edge.node.package import image_id, make_image, read_private_key
+    """Sign MODEL (.tflite of int8, or packed already) as an image that nodes take over their link.
+
+    What it needs of a node, and what it gives for its golden window, is found out by running it on this machine.
+    """
+    from edge.node.package import image_id, read_private_key
+    from edge.node.packaging import package_model
     from features.contract import NODE
 
-    content = make_image(
+    content = package_model(
         _read(model),
         version=version,
-        contract=_contract(contract or NODE.hash),
-        operators=operators,
-        memory_bytes=memory_bytes,
-        golden_input=_read(golden_input),
-        golden_output=_read(golden_output),
         name=name,
-        metrics=dict(map(_metric, metrics)),
         key=read_private_key(_read(key)),
+        contract=_contract(contract or NODE.hash),
+        golden_input=None if golden_input is None else _read(golden_input),
+        metrics=dict(map(_metric, metrics)),
     )
     output.write_bytes(content)
     click.echo(f"{output}: {name}, version {version}, {len(content):,} bytes, id {image_id(content).hex()}")
@@ -155,7 +150,7 @@ def _read(path: Path) -> bytes:
         raise ArtifactError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _contract(text: str) -> bytes:
+def _contract(text: str) -> str:
     from edge.node.manifest import CONTRACT_BYTES
     from features.errors import ParameterError
 
@@ -165,7 +160,7 @@ def _contract(text: str) -> bytes:
         contract = b""
     if len(contract) != CONTRACT_BYTES:
         raise ParameterError(f"{text!r} is no hash of a contract; {2 * CONTRACT_BYTES} hexadecimal digits are wanted")
-    return contract
+    return contract.hex()
 
 
 def _metric(text: str) -> tuple[str, float]:

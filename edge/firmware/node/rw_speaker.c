@@ -81,15 +81,10 @@ static void ask_time(struct rw_speaker *speaker)
     const uint64_t now_ms = rw_node_uptime_ms(speaker->node);
     struct rw_cbor_writer w;
 
-    if (now_ms - speaker->asked_ms < (speaker->asking || !speaker->time_is_set ? ASK_AGAIN_MS : ASK_EVERY_MS) &&
-        speaker->asked_ms != 0) {
-        return;
-    }
-    if (begin_message(speaker, &w, 1) != NULL) {
+    if (now_ms >= speaker->ask_due_ms && begin_message(speaker, &w, 1) != NULL) {
         key_uint(&w, RW_TIME_REQUEST_ASKED_MS, (uint32_t)now_ms);
         if (end_message(speaker, &w, RW_KIND_TIME_REQUEST)) {
-            speaker->asked_ms = now_ms != 0 ? now_ms : 1;
-            speaker->asking = true;
+            speaker->ask_due_ms = now_ms + ASK_AGAIN_MS;
         }
     }
 }
@@ -254,7 +249,7 @@ static void take_time(struct rw_speaker *speaker, struct rw_cbor_reader *r)
     if (!r->failed && time_ms != 0 && way_ms <= LATEST_ANSWER_MS) {
         speaker->offset_ms = time_ms + way_ms / 2u - now_ms;
         speaker->time_is_set = true;
-        speaker->asking = false;
+        speaker->ask_due_ms = now_ms - way_ms + ASK_EVERY_MS;
     }
 }
 

@@ -22,8 +22,8 @@ struct rw_speaker {
     uint32_t sessions; /* in which hello was said */
     bool says_hello;
     uint32_t told_faults;
-    uint64_t offset_ms, asked_ms; /* uptime to time; when the time was asked for, or answered */
-    bool time_is_set, asking;
+    uint64_t offset_ms, ask_due_ms; /* uptime to time; when the time is to be asked for next */
+    bool time_is_set;
     bool restart;
     uint64_t restart_ms; /* when it was decided */
     uint8_t pending[64]; /* bytes of the link that the board had no room for */

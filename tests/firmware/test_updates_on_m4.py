@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from node_hosting import NodeHost
-from updating_nodes import (
+from updating_firmware import (
     CONFIRMED,
     STAGED,
     TRIAL,

@@ -126,7 +126,7 @@ static void step_and_say(struct rw_speaker *speaker, uint32_t at_ms)
 {
     clock_ms = at_ms;
     for (int i = 0; i < 20; i++) {
-        (void)rw_speaker_step(speaker);
+        rw_speaker_step(speaker);
     }
     printf("%u ", asked);
 }

@@ -160,8 +160,9 @@ int rw_program(const struct rw_board *board)
     }
     speaker.node = node;
     for (;;) {
-        const uint32_t spoken_ms = rw_speaker_step(&speaker);
+        rw_speaker_step(&speaker);
         const uint32_t watched_ms = rw_node_step(node);
+        const uint32_t spoken_ms = rw_speaker_due_ms(&speaker);
         board->sleep(board->context, spoken_ms < watched_ms ? spoken_ms : watched_ms);
     }
 }

@@ -379,14 +379,18 @@ void rw_speaker_init(struct rw_speaker *speaker, const struct rw_board *board, s
     rw_updating_init(&speaker->updating, slots, version);
 }
 
-uint32_t rw_speaker_step(struct rw_speaker *speaker)
+void rw_speaker_step(struct rw_speaker *speaker)
 {
-    const struct rw_board *board = speaker->board;
-
     receive(speaker);
     speak(speaker);
     transmit(speaker);
     restart_when_said(speaker);
+}
+
+uint32_t rw_speaker_due_ms(const struct rw_speaker *speaker)
+{
+    const struct rw_board *board = speaker->board;
+
     if (speaker->sent < speaker->n_pending || speaker->restart) {
         return 1;
     }

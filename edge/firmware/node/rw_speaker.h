@@ -34,7 +34,10 @@ struct rw_speaker {
 void rw_speaker_init(struct rw_speaker *speaker, const struct rw_board *board, struct rw_link *link,
                      struct rw_slots *slots, const char *firmware, uint32_t version, uint32_t boot);
 
-/* Moves bytes and messages both ways; milliseconds until it has something to do again. */
-uint32_t rw_speaker_step(struct rw_speaker *speaker);
+/* Moves bytes and messages both ways. */
+void rw_speaker_step(struct rw_speaker *speaker);
+
+/* Milliseconds until it has something to do; 0 where a message was queued since the last step. */
+uint32_t rw_speaker_due_ms(const struct rw_speaker *speaker);
 
 #endif

@@ -24,6 +24,7 @@ __all__ = [
     "blocks",
     "champions",
     "counters",
+    "frozen_windows",
     "gateways",
     "metadata",
     "node_events",
@@ -31,7 +32,11 @@ __all__ = [
     "nodes",
     "notice_channels",
     "points",
+    "promotions",
     "quarantine",
+    "retraining_lock",
+    "retraining_runs",
+    "retraining_tasks",
     "rollout_log",
     "rollout_members",
     "rollouts",
@@ -337,4 +342,70 @@ rollout_log = Table(
     Column("point_id", String(200)),
     Column("why", String, nullable=False),
     Index("rollout_log_by_rollout", "rollout_id", "id"),
+)
+
+# Windows that no model of a point ever learns from, so that each can be asked the same: healthy ones (level null) and
+# ones with a fault of a kind and level laid over them. They belong to a commissioning: the windows behind `after`.
+frozen_windows = Table(
+    "frozen_windows",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("point_id", ForeignKey("points.id"), nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("contract", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("level", Float),
+    Column("window_id", BigInteger),
+    Column("features", LargeBinary, nullable=False),
+    Index("frozen_by_point", "point_id", "after"),
+)
+
+# One run of the retraining job; `state` is ``running`` until every task has its outcome and the report is written.
+retraining_runs = Table(
+    "retraining_runs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("started_ns", BigInteger, nullable=False),
+    Column("ended_ns", BigInteger),
+    Column("state", String(16), nullable=False),
+    Column("options", String, nullable=False),
+)
+
+# What a run does for one model; `step` is the next one to be taken. The point is empty for a model of all points.
+retraining_tasks = Table(
+    "retraining_tasks",
+    metadata,
+    Column("run_id", ForeignKey("retraining_runs.id"), primary_key=True),
+    Column("role", String(32), primary_key=True),
+    Column("point_id", String(200), primary_key=True),
+    Column("step", String(16), nullable=False),
+    Column("outcome", String(16)),
+    Column("champion", String(200)),
+    Column("challenger", String(200)),
+    Column("findings", String, nullable=False),
+)
+
+# Who retrains; one row. A holder that has not beaten for long has died, and its lock is taken over.
+retraining_lock = Table(
+    "retraining_lock",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("holder", String(200), nullable=False),
+    Column("beat_ns", BigInteger, nullable=False),
+)
+
+# Every time that a challenger took a champion's place; `undone_ns` where it was taken back.
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("role", String(32), nullable=False),
+    Column("point_id", String(200), nullable=False),
+    Column("bundle", String(200), nullable=False),
+    Column("former", String(200)),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("run_id", String(40), nullable=False),
+    Column("undone_ns", BigInteger),
+    Column("undone_why", String),
+    Index("promotions_by_model", "role", "point_id", "id"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import uuid
 import zipfile
@@ -147,14 +148,26 @@ def drafted(folder: Path, *, replace: bool = False) -> Iterator[Path]:
     draft.mkdir()
     try:
         yield draft
+        for path in (*draft.rglob("*"), draft):
+            _to_disk(path)
         if replace and folder.exists():
             folder.rename(old)
         draft.rename(folder)
+        _to_disk(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         if old.exists() and not folder.exists():
             old.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Have a file or folder on the disk: a store that names it is, and may not name what a power cut took."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def load_bundle(folder: Path) -> Bundle:

@@ -58,6 +58,20 @@ class Settings(BaseSettings):
     alarm_clear_after: int = Field(10, description="Windows in a row well below it that clear the alarm")
     alarm_clear_ratio: float = Field(0.8, description="Share of the threshold that counts as well below")
 
+    retrain_schedule: str = Field(
+        "30 3 * * *", description="When `up` retrains, as five fields of cron in UTC; empty: never"
+    )
+    retrain_windows: int = Field(480, ge=96, description="Healthy windows of a point that a challenger learns from")
+    retrain_judged_windows: int = Field(
+        120, ge=32, description="Frozen and recent healthy windows each that champion and challenger are judged on"
+    )
+    retrain_alarm_margin_s: float = Field(
+        600.0, ge=0.0, description="Seconds around an alarm in which no window counts as healthy"
+    )
+    retrain_stale_s: float = Field(
+        900.0, gt=0.0, description="Silence of a retraining after which another one takes its lock over"
+    )
+
     stale_after_s: float = Field(3600.0, ge=0.0, description="Silence of a point that raises its `no data`; 0: never")
 
     notify_webhook: str = Field("", description="URL that is told of new alarms; empty: none")
@@ -163,6 +177,11 @@ class Settings(BaseSettings):
     def bundles(self) -> Path:
         """Folder of trained bundles."""
         return self.bundles_dir or self.data_dir / "bundles"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the reports of retraining."""
+        return self.data_dir / "reports"
 
     @property
     def broker(self) -> str:

@@ -217,6 +217,8 @@ def write_baseline(
             "held_out_max": float(held_out.max()),
             "held_out_median": float(np.median(held_out)),
             "false_alarm_rate": baseline.false_alarm_rate,
+            "tail_start": tail.start,
+            "tail_share": tail.share,
             "tail_shape": tail.shape,
             "tail_scale": tail.scale,
         },

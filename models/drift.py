@@ -51,11 +51,12 @@ class FeatureDrift:
     ----------
     name : str
     psi, psi_by_chance : float
-        Population stability index, and what it passes by chance once in a thousand times.
+        Population stability index, and what it passes by chance once in a thousand times where windows are many; beside
+        few it says nothing, since no index is above some 3.5 then.
     ks, p_value : float
         Kolmogorov-Smirnov statistic and its probability by chance.
     drifted : bool
-        Whether both measures say so.
+        Whether the index calls it a major change and the statistic none by chance.
     """
 
     name: str
@@ -226,10 +227,10 @@ def feature_drift(reference: Floats, recent: Floats, *, names: Sequence[str]) ->
 def _one(name: str, reference: Floats, recent: Floats, share: float) -> FeatureDrift:
     n, m = effective_size(reference), effective_size(recent)
     chance = _CHANCE * share
-    psi, by_chance = population_stability(reference, recent), stability_by_chance(n, m, probability=chance)
+    psi, by_chance = population_stability(reference, recent), stability_by_chance(n, m, probability=_CHANCE)
     ks = kolmogorov_smirnov(reference, recent)
     p_value = float(scipy.stats.kstwo.sf(ks, max(round(n * m / (n + m)), 1)))
-    return FeatureDrift(name, psi, by_chance, ks, p_value, psi > max(_MAJOR, by_chance) and p_value < chance)
+    return FeatureDrift(name, psi, by_chance, ks, p_value, psi > _MAJOR and p_value < chance)
 
 
 def score_shift(reference: Floats, recent: Floats, *, threshold: float) -> ScoreShift:

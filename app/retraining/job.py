@@ -1,0 +1,232 @@
+"""The retraining job: models in turn, step by step, with every step kept; goes on where it was broken off."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from app.logs import log
+from app.retraining.lock import Lock, LockLostError, held_lock
+from app.retraining.promotion import OvertakenError
+from app.retraining.records import (
+    BASELINE,
+    Options,
+    Outcome,
+    Run,
+    Task,
+    begin_run,
+    end_run,
+    judged_before,
+    save_task,
+    tasks_of,
+    unfinished_run,
+)
+from app.retraining.report import write_report
+from app.retraining.selection import NotReadyError
+from app.retraining.steps import ROLES, Context, Done
+from app.settings import Settings
+from app.store import point_rows, reading, writing
+from features.errors import ParameterError, RacewayError
+
+__all__ = ["Hook", "finished_run", "retrain"]
+
+# Told each place at which the job can be broken off.
+Hook = Callable[[str], None]
+# After so many beginnings of the same step without an end, a model is given up in this run: it may be what ends us.
+_MOST_ATTEMPTS = 3
+
+
+def _silent(place: str) -> None:
+    del place
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What all parts of a run share."""
+
+    engine: Engine
+    settings: Settings
+    lock: Lock
+    clock_ns: Callable[[], int]
+    hook: Hook
+
+    def keep(self, *tasks: Task, write: Callable[[Connection], None] | None = None) -> None:
+        """Write tasks and what belongs to them in one transaction."""
+        with writing(self.engine) as connection:
+            if write is not None:
+                write(connection)
+            save_task(connection, self.lock, tasks)
+
+
+def retrain(
+    engine: Engine,
+    settings: Settings,
+    *,
+    options: Options,
+    clock_ns: Callable[[], int],
+    hook: Hook = _silent,
+    progress: Callable[[int, int], None] | None = None,
+) -> Run:
+    """Retrain what has drifted; first what an earlier run that was broken off has left.
+
+    Parameters
+    ----------
+    engine : Engine
+        An open store.
+    settings : Settings
+    options : Options
+        What is asked for.
+    clock_ns : callable
+        Nanoseconds since the epoch.
+    hook : callable
+        Told each place at which the job can be broken off, as ``baseline site/asset/point train worked``.
+    progress : callable, optional
+        Told the models done and their number.
+
+    Returns
+    -------
+    Run
+        The one that was broken off if it was asked for the same, else a new one; it is done.
+
+    Raises
+    ------
+    BusyError
+        If another job runs.
+    ParameterError
+        If a point is named that is not stored.
+    """
+    with held_lock(engine, stale_s=settings.retrain_stale_s, clock_ns=clock_ns) as lock:
+        job = _Job(engine, settings, lock, clock_ns, hook)
+        with reading(engine) as connection:
+            left = unfinished_run(connection)
+        if left is not None:
+            log("info", "retraining goes on", run=left.id)
+            finished = _carried_through(job, left, progress)
+            if left.options == options:
+                return finished
+        return _carried_through(job, _begun(job, options), progress)
+
+
+def _begun(job: _Job, options: Options) -> Run:
+    now_ns = job.clock_ns()
+    with writing(job.engine) as connection:
+        rows = point_rows(connection)
+        unknown = sorted(set(options.points) - {row.id for row in rows})
+        if unknown:
+            raise ParameterError(f"no point {unknown[0]!r} is stored; `raceway points list` shows them")
+        run = begin_run(connection, job.lock, options, now_ns=now_ns)
+        wanted = [row for row in rows if row.id in options.points or (not options.points and row.state == "watching")]
+        tasks = [Task(run.id, BASELINE, row.id, champion=row.bundle) for row in wanted]
+        save_task(connection, job.lock, tasks)
+    log("info", "retraining begins", run=run.id, models=len(tasks))
+    job.hook("run begun")
+    return run
+
+
+def _carried_through(job: _Job, run: Run, progress: Callable[[int, int], None] | None) -> Run:
+    with reading(job.engine) as connection:
+        tasks = tasks_of(connection, run.id)
+    for i, task in enumerate(tasks):
+        if task.outcome is None:
+            ended = _carried_out(job, run, task)
+            log("info", "model retrained", role=ended.role, point=ended.point_id, outcome=ended.outcome)
+        if progress is not None:
+            progress(i + 1, len(tasks))
+    return finished_run(job, run)
+
+
+def finished_run(job: _Job, run: Run) -> Run:
+    """Write the report of a run and say that it is done."""
+    with reading(job.engine) as connection:
+        tasks = tasks_of(connection, run.id)
+    ended = replace(run, ended_ns=job.clock_ns(), state="done")
+    write_report(job.settings.reports / f"retraining-{run.id}.html", ended, tasks)
+    job.hook("report written")
+    assert ended.ended_ns is not None
+    with writing(job.engine) as connection:
+        end_run(connection, job.lock, ended, now_ns=ended.ended_ns)
+    job.hook("run ended")
+    return ended
+
+
+def _carried_out(job: _Job, run: Run, task: Task) -> Task:
+    """Take the steps of a task that are left, until its outcome is known."""
+    while task.outcome is None:
+        begun = _counted(task)
+        job.keep(begun)
+        where = f"{task.role} {task.point_id} {task.step}"
+        job.hook(f"{where} begun")
+        done = _step(job, run, begun)
+        job.hook(f"{where} worked")
+        task = _kept(job, begun, done)
+        job.hook(f"{where} kept")
+    _tidy(job, task)
+    return task
+
+
+def _counted(task: Task) -> Task:
+    attempts = dict(task.findings.get("attempts", {}))
+    attempts[task.step] = attempts.get(task.step, 0) + 1
+    return replace(task, findings={**task.findings, "attempts": attempts})
+
+
+def _step(job: _Job, run: Run, task: Task) -> Done:
+    """Take one step; what is refused is an outcome, and so is a step that ended the job again and again."""
+    if task.findings["attempts"][task.step] > _MOST_ATTEMPTS:
+        return Done.ended("failed", f"the job was broken off {_MOST_ATTEMPTS} times in the step {task.step!r}")
+    context = Context(job.engine, job.settings, run, job.clock_ns())
+    try:
+        return ROLES[task.role][task.step](context, task)
+    except NotReadyError as error:
+        return Done.ended("waiting", str(error))
+    except OvertakenError as error:
+        return Done.ended("overtaken", str(error))
+    except LockLostError:
+        raise
+    except RacewayError as error:
+        return Done.ended("failed", str(error))
+
+
+def _kept(job: _Job, task: Task, done: Done) -> Task:
+    changed = _changed(task, done)
+    try:
+        job.keep(changed, write=done.write)
+    except OvertakenError as error:
+        changed = _changed(task, Done.ended("overtaken", str(error)))
+        job.keep(changed)
+    return changed
+
+
+def _changed(task: Task, done: Done) -> Task:
+    steps = list(ROLES[task.role])
+    following = steps[steps.index(task.step) + 1 :]
+    outcome: Outcome | None = done.outcome
+    if outcome is None and not following:
+        raise AssertionError(f"the last step {task.step!r} has no outcome")
+    findings: Mapping[str, Any] = {**task.findings, task.step: done.findings}
+    if done.reasons:
+        findings = {**findings, "reasons": list(done.reasons)}
+    return replace(
+        task,
+        step=task.step if outcome else following[0],
+        outcome=outcome,
+        challenger=done.challenger or task.challenger,
+        findings=findings,
+    )
+
+
+def _tidy(job: _Job, task: Task) -> None:
+    """Remove what an earlier run's refused challenger left; that of this run stays to be looked at."""
+    with reading(job.engine) as connection:
+        earlier = judged_before(connection, task)
+    if earlier is not None and earlier.outcome == "refused" and earlier.challenger:
+        shutil.rmtree(_folder(job.settings, earlier.challenger), ignore_errors=True)
+
+
+def _folder(settings: Settings, bundle: str) -> Path:
+    return settings.bundles / bundle

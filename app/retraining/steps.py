@@ -1,0 +1,313 @@
+"""The steps that retraining takes for the baseline of a point; each may be taken again and comes to the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine
+
+from app.retraining.frozen import FrozenWindows, freeze, read_frozen, write_frozen
+from app.retraining.promotion import OvertakenError, latest_promotion, promote
+from app.retraining.records import BASELINE, Outcome, Run, Task, judged_before
+from app.retraining.selection import Amounts, NotReadyError, features_of, select
+from app.settings import Settings
+from app.store import PointRow, point_rows, reading
+from features.contract import WATCHED
+from models.bundle import Bundle, load_bundle
+from models.drift import Drift, feature_drift, score_shift
+from models.gate import Judged, gate, judge
+from models.serving import Scorer
+from models.tail import Tail
+
+__all__ = ["ROLES", "Context", "Done", "Step", "tail_of"]
+
+_SEED = 20261126
+# Features whose drift is kept for the report.
+_SHOWN = 12
+_TAIL = ("tail_start", "tail_share", "tail_shape", "tail_scale")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a step may use."""
+
+    engine: Engine
+    settings: Settings
+    run: Run
+    now_ns: int
+
+    @property
+    def amounts(self) -> Amounts:
+        """How many windows are wanted."""
+        settings = self.settings
+        return Amounts(settings.retrain_windows, settings.retrain_judged_windows, settings.retrain_alarm_margin_s)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a step came to.
+
+    Attributes
+    ----------
+    findings : mapping
+        For the next steps and the report; JSON.
+    outcome : str or None
+        Where nothing is left to do.
+    reasons : tuple of str
+        Why that outcome.
+    challenger : str or None
+        The bundle that was made.
+    write : callable or None
+        What is written in the transaction that keeps the step.
+    """
+
+    findings: Mapping[str, Any] = field(default_factory=dict)
+    outcome: Outcome | None = None
+    reasons: tuple[str, ...] = ()
+    challenger: str | None = None
+    write: Callable[[Connection], None] | None = None
+
+    @classmethod
+    def ended(cls, outcome: Outcome, *reasons: str) -> Done:
+        """Nothing is left to do, and why."""
+        return cls(outcome=outcome, reasons=reasons)
+
+
+Step = Callable[[Context, Task], Done]
+
+
+def _point(connection: Connection, task: Task) -> PointRow:
+    """The point of a task, where the champion that it is about still watches it."""
+    row = next((found for found in point_rows(connection) if found.id == task.point_id), None)
+    if row is None or row.state != "watching" or row.bundle is None:
+        state = "gone" if row is None else row.state
+        raise NotReadyError(f"the point is {state}; only one that is watched is retrained")
+    if row.bundle != task.champion:
+        raise OvertakenError("another model serves by now than the one that was challenged")
+    return row
+
+
+def _champion(context: Context, row: PointRow) -> Bundle:
+    bundle = load_bundle(context.settings.bundles / str(row.bundle))
+    bundle.require(role=BASELINE, contract=WATCHED.hash)
+    return bundle
+
+
+def measure_drift(context: Context, task: Task) -> Done:
+    """Compare recent healthy windows with what the champion learned from, and its scores with those of frozen ones."""
+    force = context.run.options.force
+    with reading(context.engine) as connection:
+        row = _point(connection, task)
+        held_back = None if force else _held_back(connection, task)
+        if held_back is not None:
+            return Done.ended("waiting", held_back)
+        champion = _champion(context, row)
+        kept = read_frozen(connection, row)
+        chosen = select(
+            connection,
+            row,
+            provenance=champion.manifest.provenance,
+            kept=_ids(kept),
+            carriers=_carriers(kept),
+            amounts=context.amounts,
+        )
+        newest = int(chosen.recent.ids.max())
+        before = judged_before(connection, task)
+        if before is not None and not force and _same_windows(before, task, newest):
+            return Done({"newest": newest}, "unchanged", (f"no window came since the run {before.run_id}",))
+        learned, frozen, recent = (
+            features_of(connection, ids) for ids in (chosen.champion, chosen.frozen.ids, chosen.recent.ids)
+        )
+    scorer = Scorer(champion, contract=WATCHED.hash)
+    drift = Drift(
+        feature_drift(learned, recent, names=_names(row)),
+        score_shift(scorer.score(frozen), scorer.score(recent), threshold=scorer.threshold),
+    )
+    findings = {
+        "newest": newest,
+        "share": drift.share,
+        "features": [asdict(one) for one in drift.features[:_SHOWN]],
+        "score": asdict(drift.score),
+        "drifted": drift.drifted,
+    }
+    if drift.drifted or force:
+        return Done(findings)
+    return Done(findings, "unchanged", ("nothing drifted",))
+
+
+def _held_back(connection: Connection, task: Task) -> str | None:
+    """Why a model is not retrained by itself: somebody took its last promotion back."""
+    last = latest_promotion(connection, task.role, task.point_id)
+    if last is None or last.undone_ns is None or last.former != task.champion:
+        return None
+    return f"its last promotion was undone ({last.undone_why}); --force retrains it all the same"
+
+
+def _same_windows(before: Task, task: Task, newest: int) -> bool:
+    return before.champion == task.champion and before.findings.get("drift", {}).get("newest") == newest
+
+
+def _names(row: PointRow) -> list[str]:
+    if len(row.channels) <= 1:
+        return list(WATCHED.names)
+    return [f"{name} ({channel})" for channel in row.channels for name in WATCHED.names]
+
+
+def _ids(kept: FrozenWindows | None) -> NDArray[np.int64]:
+    return np.empty(0, np.int64) if kept is None else kept.ids
+
+
+def _carriers(kept: FrozenWindows | None) -> NDArray[np.int64]:
+    return np.empty(0, np.int64) if kept is None else kept.carriers
+
+
+def select_windows(context: Context, task: Task) -> Done:
+    """Choose what is learned from and what judges, and freeze what has not been yet."""
+    with reading(context.engine) as connection:
+        row = _point(connection, task)
+        kept = read_frozen(connection, row)
+    provenance = _champion(context, row).manifest.provenance
+    frozen = kept or freeze(context.engine, row, provenance=provenance, amounts=context.amounts)
+    with reading(context.engine) as connection:
+        chosen = select(
+            connection,
+            row,
+            provenance=provenance,
+            kept=frozen.ids,
+            carriers=frozen.carriers,
+            amounts=context.amounts,
+        )
+    findings = {
+        "start": chosen.start.ids.tolist(),
+        "learned": chosen.learned.ids.tolist(),
+        "frozen": len(frozen.ids),
+        "recent": chosen.recent.ids.tolist(),
+        "alarmed": {kind: ids.tolist() for kind, ids in chosen.alarmed.items()},
+        "from_ns": int(chosen.learned.start_ns.min()),
+        "to_ns": int(chosen.learned.end_ns.max()),
+    }
+    return Done(findings, write=None if kept else lambda connection: write_frozen(connection, row, frozen))
+
+
+def train_challenger(context: Context, task: Task) -> Done:
+    """Learn a challenger and write its bundle; one that an earlier try has written is taken."""
+    with reading(context.engine) as connection:
+        row = _point(connection, task)
+        chosen = task.findings["select"]
+        features = features_of(connection, np.array(chosen["learned"], dtype=np.int64))
+    bundle_id = f"baseline-{row.id.replace('/', '-')}-{context.run.id}"
+    if not (context.settings.bundles / bundle_id).exists():
+        _learn(context, row, features, bundle_id, chosen)
+    manifest = load_bundle(context.settings.bundles / bundle_id).manifest
+    findings = {"threshold": manifest.thresholds["score"], "metrics": dict(manifest.metrics)}
+    return Done(findings, challenger=bundle_id)
+
+
+def _learn(
+    context: Context, row: PointRow, features: NDArray[np.float32], bundle_id: str, chosen: Mapping[str, Any]
+) -> None:
+    from edge.convert import to_tflite
+    from models.autoencoder import learn_baseline, write_baseline
+
+    rate = context.settings.false_alarm_rate
+    baseline = learn_baseline(features, convert=to_tflite, seed=_SEED, false_alarm_rate=rate)
+    provenance = {
+        "point": row.id,
+        "rate_hz": row.rate_hz,
+        "unit": row.unit,
+        "windows": len(features),
+        "healthy_start": chosen["start"],
+        "window_ids": chosen["learned"],
+        "retraining": context.run.id,
+    }
+    write_baseline(
+        context.settings.bundles,
+        baseline,
+        bundle_id=bundle_id,
+        contract=WATCHED.hash,
+        seed=_SEED,
+        provenance=provenance,
+    )
+
+
+def pass_gate(context: Context, task: Task) -> Done:
+    """Judge champion and challenger, as they serve, on the same windows."""
+    settings = context.settings
+    assert task.challenger is not None
+    with reading(context.engine) as connection:
+        row = _point(connection, task)
+        frozen = read_frozen(connection, row)
+        assert frozen is not None
+        chosen = task.findings["select"]
+        recent = features_of(connection, np.array(chosen["recent"], dtype=np.int64))
+        alarmed = {
+            kind: features_of(connection, np.array(ids, dtype=np.int64)) for kind, ids in chosen["alarmed"].items()
+        }
+    judged = []
+    for bundle in (_champion(context, row), load_bundle(settings.bundles / task.challenger)):
+        scorer = Scorer(bundle, contract=WATCHED.hash)
+        judged.append(
+            judge(
+                scorer.score,
+                threshold=scorer.threshold,
+                tail=tail_of(bundle),
+                frozen=frozen.healthy,
+                recent=recent,
+                faults=frozen.faults,
+                alarmed=alarmed,
+                alarm=settings.alarm(),
+            )
+        )
+    champion, challenger = judged
+    reasons = gate(champion, challenger, rate=settings.false_alarm_rate)
+    findings = {"champion": _shown(champion), "challenger": _shown(challenger), "rate": settings.false_alarm_rate}
+    return Done(findings, "refused" if reasons else None, reasons)
+
+
+def tail_of(bundle: Bundle) -> Tail | None:
+    """The tail of a baseline's healthy scores; None where the bundle, an older one, does not say where it begins."""
+    metrics = bundle.manifest.metrics
+    if any(name not in metrics for name in _TAIL):
+        return None
+    return Tail(*(float(metrics[name]) for name in _TAIL))
+
+
+def _shown(judged: Judged) -> dict[str, Any]:
+    shown = asdict(judged)
+    shown["calibration"] = {str(rate): share for rate, share in shown["calibration"].items()}
+    return shown
+
+
+def take_place(context: Context, task: Task) -> Done:
+    """Let the challenger serve, in the transaction that keeps the step."""
+    challenger = task.challenger
+    assert challenger is not None
+
+    def write(connection: Connection) -> None:
+        promote(
+            connection,
+            task.role,
+            task.point_id,
+            champion=task.champion,
+            challenger=challenger,
+            run_id=context.run.id,
+            now_ns=context.now_ns,
+        )
+
+    return Done(outcome="promoted", reasons=("it lost nothing that it may not lose",), write=write)
+
+
+# Steps of each kind of model, in order.
+ROLES: Mapping[str, Mapping[str, Step]] = {
+    BASELINE: {
+        "drift": measure_drift,
+        "select": select_windows,
+        "train": train_challenger,
+        "gate": pass_gate,
+        "promote": take_place,
+    }
+}

@@ -1,0 +1,103 @@
+"""A plant of one point that has run for a while, and jobs on it that are killed where a test wants."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import scipy.signal
+from making import NOW_NS, POINT, RATE_HZ, arrival, block
+from sqlalchemy import Engine
+
+from app.learner import learn_point, waiting_points
+from app.pipeline import Pipeline
+from app.retraining.job import Hook, retrain
+from app.retraining.records import Options, Run
+from app.settings import Settings
+from app.store import open_store
+from models.bundle import load_bundle, write_bundle
+
+N = 2048
+HOUR_NS = 3_600_000_000_000
+LATER_NS = NOW_NS + 24 * HOUR_NS
+
+
+def clock_ns() -> int:
+    """A day after the first sample."""
+    return LATER_NS
+
+
+def noise(first: int, count: int, *, gain: float = 1.0, hz: float = 2000.0) -> np.ndarray:
+    """Codes of low-passed noise of blocks that follow each other, each a little louder or softer."""
+    rng = np.random.default_rng(first)
+    sos = scipy.signal.butter(2, hz, fs=RATE_HZ, output="sos")
+    wander = np.repeat(1.0 + 0.03 * rng.standard_normal(count), N)
+    x = scipy.signal.sosfilt(sos, rng.standard_normal(count * N)) * wander * gain
+    return np.clip(np.rint(2000.0 * x), -32768, 32767).astype(np.int16).reshape(count, 1, N)
+
+
+def feed(engine: Engine, settings: Settings, first: int, count: int, **how: float) -> None:
+    """Take in blocks of a point."""
+    pipeline = Pipeline(engine, settings)
+    codes = noise(first, count, **how)
+    messages = [arrival(block(first + i, samples=codes[i])) for i in range(count)]
+    for begin in range(0, count, 64):
+        pipeline.process(pipeline.prepare(messages[begin : begin + 64]), now_ns=NOW_NS)
+
+
+def commission(settings: Settings, *, learn: Callable[..., object] = learn_point) -> Engine:
+    """A store with one point that has learned and run on."""
+    engine = open_store(settings.database, migrate=True)
+    feed(engine, settings, 0, 60)
+    (waiting,) = waiting_points(engine)
+    learn(engine, settings, waiting, now_ns=NOW_NS)
+    return engine
+
+
+def learn_by_copying(
+    context: object, row: object, features: object, bundle_id: str, chosen: dict[str, list[int]]
+) -> None:
+    """Stands for the training of a challenger, in an instant: the champion's network under another name."""
+    del features
+    settings: Settings = context.settings  # type: ignore[attr-defined]
+    champion = load_bundle(settings.bundles / row.bundle)  # type: ignore[attr-defined]
+    provenance = {**champion.manifest.provenance, "healthy_start": chosen["start"], "window_ids": chosen["learned"]}
+    manifest = replace(champion.manifest, id=bundle_id, provenance=provenance)
+    write_bundle(
+        settings.bundles,
+        manifest,
+        network=champion.network,
+        arrays=champion.arrays,
+        save_keras=lambda path: Path(path).write_bytes(b""),
+    )
+
+
+def run_job(engine: Engine, settings: Settings, *, force: bool = False, hook: Hook = lambda _: None) -> Run:
+    """Run the job once."""
+    return retrain(engine, settings, options=Options(force=force), clock_ns=clock_ns, hook=hook)
+
+
+def killed_at(settings: Settings, place: str, *, force: bool = False) -> int:
+    """Run the job in a process that is killed where it is told; the signal that ended it, 0 where none did."""
+
+    def kill(at: str) -> None:
+        if at == place:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if not child:
+        try:
+            run_job(open_store(settings.database), settings, force=force, hook=kill)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+
+
+def point_name() -> str:
+    """Of the only point."""
+    return str(POINT)

@@ -24,6 +24,7 @@ _COMMANDS = {
     "alarms": ("alarms", "Work through alarms: list, acknowledge, shelve; read the journal."),
     "points": ("sources", "List measuring points; let one learn anew."),
     "train": ("training", "Train any system on a data set, baselines, or the fault-kind network."),
+    "retrain": ("retraining", "Retrain models that drifted; promote, refuse or undo."),
     "evaluate": ("evaluation", "Measure the models on public data."),
     "bench": ("benches", "Measure speed, as ratios within one run."),
     "diagnose": ("diagnosis", "Give a verdict on a single recording."),

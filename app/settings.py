@@ -106,6 +106,13 @@ class Settings(BaseSettings):
             raise ValueError(f"{url!r} is no mqtt://host[:port] or mqtts://host[:port]")
         return url
 
+    @field_validator("retrain_schedule")
+    @classmethod
+    def _five_fields(cls, schedule: str) -> str:
+        if schedule and len(schedule.split()) != 5:
+            raise ValueError(f"{schedule!r} has not the five fields of cron: minute, hour, day, month, weekday")
+        return schedule
+
     @field_validator("notify_webhook")
     @classmethod
     def _web_address(cls, url: str) -> str:

@@ -124,6 +124,8 @@ def _services(settings: Settings, *, machines: int, untaught: bool) -> list[_Ser
         _Service("fleet", [*raceway, "fleet", "tend"]),
         _Service("console", console_command(settings)),
     ]
+    if settings.retrain_schedule:
+        services.append(_Service("retraining", [*raceway, "retrain", "schedule"]))
     if machines:
         services.append(_Service("simulate", [*raceway, "simulate", "--machines", str(machines)]))
     if untaught:

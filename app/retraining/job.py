@@ -30,10 +30,10 @@ from app.retraining.report import write_report
 from app.retraining.selection import NotReadyError
 from app.retraining.steps import ROLES, Context, Done
 from app.settings import Settings
-from app.store import point_rows, reading, writing
+from app.store import PointRow, point_rows, reading, writing
 from features.errors import ParameterError, RacewayError
 
-__all__ = ["Hook", "finished_run", "retrain"]
+__all__ = ["Hook", "foreseen", "retrain"]
 
 # Told each place at which the job can be broken off.
 Hook = Callable[[str], None]
@@ -115,17 +115,42 @@ def retrain(
 def _begun(job: _Job, options: Options) -> Run:
     now_ns = job.clock_ns()
     with writing(job.engine) as connection:
-        rows = point_rows(connection)
-        unknown = sorted(set(options.points) - {row.id for row in rows})
-        if unknown:
-            raise ParameterError(f"no point {unknown[0]!r} is stored; `raceway points list` shows them")
+        wanted = _wanted(connection, options)
         run = begin_run(connection, job.lock, options, now_ns=now_ns)
-        wanted = [row for row in rows if row.id in options.points or (not options.points and row.state == "watching")]
         tasks = [Task(run.id, BASELINE, row.id, champion=row.bundle) for row in wanted]
         save_task(connection, job.lock, tasks)
     log("info", "retraining begins", run=run.id, models=len(tasks))
     job.hook("run begun")
     return run
+
+
+def _wanted(connection: Connection, options: Options) -> list[PointRow]:
+    rows = point_rows(connection)
+    unknown = sorted(set(options.points) - {row.id for row in rows})
+    if unknown:
+        raise ParameterError(f"no point {unknown[0]!r} is stored; `raceway points list` shows them")
+    return [row for row in rows if row.id in options.points or (not options.points and row.state == "watching")]
+
+
+def foreseen(engine: Engine, settings: Settings, *, options: Options, now_ns: int) -> list[Task]:
+    """Look what a run would do, and change nothing.
+
+    Returns
+    -------
+    list of Task
+        With the drift of each model; without outcome where a challenger would be learned.
+
+    Raises
+    ------
+    ParameterError
+        If a point is named that is not stored.
+    """
+    # Behind the name of every run, as if all were earlier.
+    run = Run("~", now_ns, None, "running", options)
+    with reading(engine) as connection:
+        tasks = [Task(run.id, BASELINE, row.id, champion=row.bundle) for row in _wanted(connection, options)]
+    context = Context(engine, settings, run, now_ns)
+    return [_changed(task, _tried(context, task)) for task in tasks]
 
 
 def _carried_through(job: _Job, run: Run, progress: Callable[[int, int], None] | None) -> Run:
@@ -137,10 +162,10 @@ def _carried_through(job: _Job, run: Run, progress: Callable[[int, int], None] |
             log("info", "model retrained", role=ended.role, point=ended.point_id, outcome=ended.outcome)
         if progress is not None:
             progress(i + 1, len(tasks))
-    return finished_run(job, run)
+    return _finished(job, run)
 
 
-def finished_run(job: _Job, run: Run) -> Run:
+def _finished(job: _Job, run: Run) -> Run:
     """Write the report of a run and say that it is done."""
     with reading(job.engine) as connection:
         tasks = tasks_of(connection, run.id)
@@ -179,7 +204,10 @@ def _step(job: _Job, run: Run, task: Task) -> Done:
     """Take one step; what is refused is an outcome, and so is a step that ended the job again and again."""
     if task.findings["attempts"][task.step] > _MOST_ATTEMPTS:
         return Done.ended("failed", f"the job was broken off {_MOST_ATTEMPTS} times in the step {task.step!r}")
-    context = Context(job.engine, job.settings, run, job.clock_ns())
+    return _tried(Context(job.engine, job.settings, run, job.clock_ns()), task)
+
+
+def _tried(context: Context, task: Task) -> Done:
     try:
         return ROLES[task.role][task.step](context, task)
     except NotReadyError as error:

@@ -1,0 +1,213 @@
+"""`raceway retrain` and what starts it: dry run, JSON, undo, refusals, the schedule, the files for schedulers."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine
+
+from app.cli import _raceway
+from app.retraining.lock import held_lock
+from app.retraining.promotion import promote
+from app.retraining.records import Options, Task, begin_run, end_run, save_task
+from app.retraining.schedule import run_schedule
+from app.schema import retraining_lock
+from app.settings import Settings, load_settings
+from app.store import PointRow, open_store, point_rows, reading, save_point, writing
+from features.errors import ParameterError
+
+_DEPLOY = Path(__file__).parents[2] / "deploy"
+_NOW_NS = 1_795_000_000_000_000_000
+_POINTS = ("site/fan/a", "site/pump/b")
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Engine:
+    """Two points that are watched."""
+    opened = open_store(settings.database, migrate=True)
+    with writing(opened) as connection:
+        for point in _POINTS:
+            save_point(connection, PointRow(id=point, name=point, state="watching", bundle="first"), new=True)
+    (settings.bundles / "first").mkdir(parents=True)
+    return opened
+
+
+@pytest.fixture
+def promoted(engine: Engine) -> str:
+    """A run that promoted both, and an earlier one that promoted the first."""
+    names = []
+    for i, (points, former, bundle) in enumerate([(_POINTS[:1], "first", "second"), (_POINTS, None, "third")]):
+        with held_lock(engine, stale_s=60.0, clock_ns=lambda: _NOW_NS) as lock, writing(engine) as connection:
+            run = begin_run(connection, lock, Options(), now_ns=_NOW_NS + i * 10**9)
+            for point in points:
+                champion = former or ("second" if point == _POINTS[0] else "first")
+                task = Task(run.id, "baseline", point, "promote", "promoted", champion, bundle, {"reasons": ["better"]})
+                save_task(connection, lock, [task])
+                promote(
+                    connection,
+                    "baseline",
+                    point,
+                    champion=champion,
+                    challenger=bundle,
+                    run_id=run.id,
+                    now_ns=_NOW_NS,
+                )
+            end_run(connection, lock, run, now_ns=_NOW_NS)
+        names.append(run.id)
+    return names[-1]
+
+
+def _run(settings: Settings, *arguments: str) -> Result:
+    return CliRunner().invoke(_raceway, ["--data-dir", str(settings.data_dir), "retrain", *arguments])
+
+
+def _serving(engine: Engine) -> list[str | None]:
+    with reading(engine) as connection:
+        return [row.bundle for row in point_rows(connection)]
+
+
+def test_without_points_it_says_so_and_writes_its_report(settings: Settings) -> None:
+    shown = _run(settings)
+    assert shown.exit_code == 0
+    assert "no point is watched yet" in shown.output
+    (report,) = settings.reports.iterdir()
+    assert str(report) in shown.output
+
+
+def test_a_dry_run_changes_nothing_and_says_what_is_missing(engine: Engine, settings: Settings) -> None:
+    shown = _run(settings, "--dry-run", "--json")
+    models = json.loads(shown.stdout)["models"]
+    assert [(one["point"], one["outcome"]) for one in models] == [(point, "failed") for point in _POINTS]
+    assert "bundle first cannot be read" in models[0]["reasons"][0]
+    assert shown.exit_code == 1
+    assert not settings.reports.exists()
+    assert "nothing was retrained yet" in _run(settings, "list").output
+    assert _serving(engine) == ["first", "first"]
+
+
+def test_only_the_points_named_are_looked_at(engine: Engine, settings: Settings) -> None:
+    assert engine is not None
+    shown = _run(settings, "--point", _POINTS[1], "--json")
+    (model,) = json.loads(shown.stdout)["models"]
+    assert (model["point"], model["outcome"]) == (_POINTS[1], "failed")
+    refused = _run(settings, "--point", "a/b/c")
+    assert refused.exit_code == 2
+    assert "no point 'a/b/c' is stored" in refused.output
+
+
+def test_a_second_one_is_refused_in_one_sentence(engine: Engine, settings: Settings) -> None:
+    with writing(engine) as connection:
+        connection.execute(retraining_lock.update().values(holder="elsewhere:7:x", beat_ns=time.time_ns()))
+    shown = _run(settings)
+    assert shown.exit_code == 2
+    assert shown.output.splitlines()[-1].startswith("Error: another retraining runs (elsewhere:7")
+    assert "Traceback" not in shown.output
+
+
+def test_undo_takes_back_the_latest_run_whole(engine: Engine, settings: Settings, promoted: str) -> None:
+    assert f"{promoted}  2026-11-18 11:06:41Z  done     2 promoted" in _run(settings, "list").output
+    assert _serving(engine) == ["third", "third"]
+    (settings.bundles / "second").mkdir()
+    shown = _run(settings, "undo", "--why", "noisy", "--json")
+    assert [one["bundle"] for one in json.loads(shown.stdout)] == ["first", "second"]
+    assert _serving(engine) == ["second", "first"]
+    # What stands now is the promotion of the run before.
+    assert f"baseline of {_POINTS[0]}: first serves again" in _run(settings, "undo").output
+    assert _serving(engine) == ["first", "first"]
+    nothing = _run(settings, "undo")
+    assert nothing.exit_code == 2
+    assert "no promotion is there to be undone" in nothing.output
+
+
+@pytest.mark.usefixtures("promoted")
+def test_an_undo_of_which_a_part_is_gone_changes_nothing(engine: Engine, settings: Settings) -> None:
+    shown = _run(settings, "undo")
+    assert shown.exit_code == 2
+    assert f"there is no former model of the baseline of {_POINTS[0]}" in shown.output
+    assert _serving(engine) == ["third", "third"]
+    assert _run(settings, "undo", "--point", _POINTS[1]).exit_code == 0
+    assert _serving(engine) == ["third", "first"]
+
+
+def _touching(path: Path) -> tuple[str, ...]:
+    return sys.executable, "-c", f"open({str(path)!r}, 'a').write('x')"
+
+
+def _scheduled(settings: Settings, path: Path, *, seconds: float, until: Any) -> None:
+    """Run the schedule until something is so, or for so long."""
+    stopped = threading.Event()
+    running = threading.Thread(
+        target=run_schedule, args=(settings,), kwargs={"stopped": stopped, "command": _touching(path)}
+    )
+    running.start()
+    deadline = time.monotonic() + seconds
+    while not until() and time.monotonic() < deadline:
+        stopped.wait(0.05)
+    stopped.set()
+    running.join(30.0)
+    assert not running.is_alive()
+
+
+def test_a_run_that_was_broken_off_is_gone_on_with_at_once(engine: Engine, settings: Settings, tmp_path: Path) -> None:
+    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 1"})
+    path = tmp_path / "ran"
+    _scheduled(never, path, seconds=1.0, until=lambda: False)
+    assert not path.exists()
+    with held_lock(engine, stale_s=60.0, clock_ns=lambda: _NOW_NS) as lock, writing(engine) as connection:
+        begin_run(connection, lock, Options(), now_ns=_NOW_NS)
+    _scheduled(never, path, seconds=60.0, until=path.exists)
+    assert path.read_text() == "x"
+
+
+def test_the_trigger_is_crons() -> None:
+    from datetime import UTC, datetime
+
+    from apscheduler.triggers.cron import CronTrigger
+
+    default = load_settings().retrain_schedule
+    following = CronTrigger.from_crontab(default, timezone="UTC").get_next_fire_time(
+        None, datetime(2026, 11, 26, 4, 0, tzinfo=UTC)
+    )
+    assert following == datetime(2026, 11, 27, 3, 30, tzinfo=UTC)
+
+
+def test_times_that_are_none_are_refused(settings: Settings) -> None:
+    with pytest.raises(ParameterError, match="has not the five fields of cron"):
+        load_settings(data_dir=settings.data_dir, retrain_schedule="daily")
+    wrong = settings.model_copy(update={"retrain_schedule": "61 3 * * *"})
+    with pytest.raises(ParameterError, match="is no schedule of cron"):
+        run_schedule(wrong, stopped=threading.Event())
+
+
+def test_the_files_for_schedulers_call_what_there_is() -> None:
+    from apscheduler.triggers.cron import CronTrigger
+
+    cron = next(line for line in (_DEPLOY / "cron/raceway-retrain").read_text().splitlines() if line[:1].isdigit())
+    CronTrigger.from_crontab(" ".join(cron.split()[:5]), timezone="UTC")
+    service, timer = (configparser.ConfigParser(strict=True, interpolation=None) for _ in range(2))
+    service.read(_DEPLOY / "systemd/raceway-retrain.service")
+    timer.read(_DEPLOY / "systemd/raceway-retrain.timer")
+    assert timer["Install"]["WantedBy"] == "timers.target"
+    kubernetes = (_DEPLOY / "kubernetes/retrain-cronjob.yaml").read_text()
+    (schedule,) = re.findall(r'^  schedule: "(.*)"$', kubernetes, flags=re.MULTILINE)
+    CronTrigger.from_crontab(schedule, timezone="UTC")
+    (listed,) = re.findall(r"command: (\[.*\])", kubernetes)
+    called = [cron.split("/bin/raceway ")[1].split(" >>")[0], service["Service"]["ExecStart"].split("/bin/raceway ")[1]]
+    called.append(" ".join(json.loads(listed)[1:]))
+    for command in called:
+        name, *flags = command.split()
+        shown = CliRunner().invoke(_raceway, [name, "--help"])
+        assert shown.exit_code == 0
+        assert all(flag in shown.output for flag in flags)
+    variables = set(re.findall(r"RACEWAY_(\w+)", cron + kubernetes + service["Service"]["Environment"]))
+    assert {name.lower() for name in variables} <= set(Settings.model_fields)
+    assert variables

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     retrain_alarm_margin_s: float = Field(
         600.0, ge=0.0, description="Seconds around an alarm in which no window counts as healthy"
     )
+    retrain_nodes: bool = Field(
+        default=False, description="Whether the network that nodes judge health with is retrained too, of all machines"
+    )
     retrain_stale_s: float = Field(
         900.0, gt=0.0, description="Silence of a retraining after which another one takes its lock over"
     )
@@ -189,6 +192,11 @@ class Settings(BaseSettings):
     def reports(self) -> Path:
         """Folder of the reports of retraining."""
         return self.data_dir / "reports"
+
+    @property
+    def candidates(self) -> Path:
+        """Folder of networks that are ready to be signed and rolled out to nodes."""
+        return self.data_dir / "candidates"
 
     @property
     def broker(self) -> str:

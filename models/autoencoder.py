@@ -18,7 +18,7 @@ from models.scaler import Scaler
 from models.serving import reconstruction_error
 from models.tail import FALSE_ALARM_RATE, LARGEST_RATE, Tail
 
-__all__ = ["FEWEST_WINDOWS", "Baseline", "learn_baseline", "write_baseline"]
+__all__ = ["FEWEST_WINDOWS", "Baseline", "learn_autoencoder", "learn_baseline", "write_baseline"]
 
 FEWEST_WINDOWS = 32
 _HIDDEN, _CODE = 24, 6
@@ -122,6 +122,31 @@ def learn_baseline(
     network.learn(scaler.apply(features), np.arange(len(features)), seed=seed, epochs=epochs)
     model = network.copy()
     return Baseline(convert(model), scaler, false_alarm_rate, held_out, tail, model)
+
+
+def learn_autoencoder(scaled: NDArray[np.float32], *, seed: int, epochs: int = _EPOCHS) -> Any:
+    """Learn one autoencoder from scaled windows of several machines.
+
+    Parameters
+    ----------
+    scaled : ndarray of float32, shape (windows, features)
+        Those of each machine by a scaler of its own.
+    seed, epochs : int
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    ParameterError
+        If there are fewer than ``FEWEST_WINDOWS`` windows.
+    """
+    if scaled.ndim != 2 or len(scaled) < FEWEST_WINDOWS:
+        raise ParameterError(f"a network was given {len(scaled)} windows; at least {FEWEST_WINDOWS} are wanted")
+    network = _network(scaled.shape[1])
+    network.learn(scaled, np.arange(len(scaled)), seed=seed, epochs=epochs)
+    return network.copy()
 
 
 class _Network:

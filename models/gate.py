@@ -18,7 +18,7 @@ from models.alarm import Alarm, AlarmConfig
 from models.drift import effective_size
 from models.tail import Tail
 
-__all__ = ["CALIBRATED", "GatePolicy", "Judged", "Share", "gate", "judge", "share_above"]
+__all__ = ["CALIBRATED", "GatePolicy", "Judged", "Share", "gate", "judge", "pooled", "share_above"]
 
 Floats = NDArray[np.floating]
 
@@ -51,11 +51,14 @@ class Share:
     passed, windows : int
     low : float
         Lower limit of the confidence asked for, by the effective number of windows.
+    independent : float
+        That number.
     """
 
     passed: int
     windows: int
     low: float
+    independent: float = 1.0
 
     @property
     def value(self) -> float:
@@ -112,10 +115,47 @@ def share_above(scores: Floats, level: float, *, confidence: float) -> Share:
     if not scores.size:
         raise ParameterError("a share of no windows was asked for; one or more are wanted")
     passed = int(np.count_nonzero(scores > level))
-    independent = effective_size(scores)
-    hits = passed * independent / scores.size
+    return _share(passed, int(scores.size), effective_size(scores), confidence)
+
+
+def _share(passed: int, windows: int, independent: float, confidence: float) -> Share:
+    hits = passed * independent / windows
     low = float(scipy.stats.beta.ppf(1.0 - confidence, hits, independent - hits + 1.0)) if hits else 0.0
-    return Share(passed, int(scores.size), low)
+    return Share(passed, windows, low, independent)
+
+
+def pooled(parts: Sequence[Judged], *, policy: GatePolicy = GatePolicy()) -> Judged:
+    """Put together what one model says at several points, each with a threshold of its own.
+
+    Parameters
+    ----------
+    parts : sequence of Judged
+        At least one.
+    policy : GatePolicy
+
+    Returns
+    -------
+    Judged
+        Windows and alarms of all points, mean shares of detected windows over the points, mean threshold.
+    """
+
+    def together(shares: Sequence[Share]) -> Share:
+        counts = (sum(share.passed for share in shares), sum(share.windows for share in shares))
+        return _share(*counts, sum(share.independent for share in shares), policy.confidence)
+
+    def means(shares: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        kinds = dict.fromkeys(kind for part in shares for kind in part)
+        return {kind: float(np.mean([part[kind] for part in shares if kind in part])) for kind in kinds}
+
+    return Judged(
+        threshold=float(np.mean([part.threshold for part in parts])),
+        frozen=together([part.frozen for part in parts]),
+        recent=together([part.recent for part in parts]),
+        alarms=sum(part.alarms for part in parts),
+        calibration={rate: together([part.calibration[rate] for part in parts]) for rate in parts[0].calibration},
+        detected=means([part.detected for part in parts]),
+        seen=means([part.seen for part in parts]),
+    )
 
 
 def judge(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from app.retraining.job import Hook, retrain
 from app.retraining.records import Options, Run
 from app.settings import Settings
 from app.store import open_store
+from app.wire import PointId
 from models.bundle import load_bundle, write_bundle
 
 N = 2048
@@ -31,30 +31,31 @@ def clock_ns() -> int:
     return LATER_NS
 
 
-def noise(first: int, count: int, *, gain: float = 1.0, hz: float = 2000.0) -> np.ndarray:
+def noise(first: int, count: int, *, gain: float = 1.0, hz: float = 2000.0, of: str = "") -> np.ndarray:
     """Codes of low-passed noise of blocks that follow each other, each a little louder or softer."""
-    rng = np.random.default_rng(first)
+    # Machines whose noise is the same would be no strangers to a network that learned from one of them.
+    rng = np.random.default_rng([first, *of.encode()])
     sos = scipy.signal.butter(2, hz, fs=RATE_HZ, output="sos")
     wander = np.repeat(1.0 + 0.03 * rng.standard_normal(count), N)
     x = scipy.signal.sosfilt(sos, rng.standard_normal(count * N)) * wander * gain
     return np.clip(np.rint(2000.0 * x), -32768, 32767).astype(np.int16).reshape(count, 1, N)
 
 
-def feed(engine: Engine, settings: Settings, first: int, count: int, **how: float) -> None:
+def feed(engine: Engine, settings: Settings, first: int, count: int, *, point: PointId = POINT, **how: float) -> None:
     """Take in blocks of a point."""
     pipeline = Pipeline(engine, settings)
-    codes = noise(first, count, **how)
-    messages = [arrival(block(first + i, samples=codes[i])) for i in range(count)]
+    codes = noise(first, count, of="" if point == POINT else str(point), **how)
+    messages = [arrival(block(first + i, samples=codes[i], point=point)) for i in range(count)]
     for begin in range(0, count, 64):
         pipeline.process(pipeline.prepare(messages[begin : begin + 64]), now_ns=NOW_NS)
 
 
-def commission(settings: Settings, *, learn: Callable[..., object] = learn_point) -> Engine:
-    """A store with one point that has learned and run on."""
+def commission(settings: Settings) -> Engine:
+    """A store with a point that has learned."""
     engine = open_store(settings.database, migrate=True)
     feed(engine, settings, 0, 60)
     (waiting,) = waiting_points(engine)
-    learn(engine, settings, waiting, now_ns=NOW_NS)
+    learn_point(engine, settings, waiting, now_ns=NOW_NS)
     return engine
 
 

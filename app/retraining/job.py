@@ -12,9 +12,11 @@ from sqlalchemy import Connection, Engine
 
 from app.logs import log
 from app.retraining.lock import Lock, LockLostError, held_lock
+from app.retraining.nodes import NODE_STEPS
 from app.retraining.promotion import OvertakenError
 from app.retraining.records import (
     BASELINE,
+    NODE_HEALTH,
     Options,
     Outcome,
     Run,
@@ -28,17 +30,18 @@ from app.retraining.records import (
 )
 from app.retraining.report import write_report
 from app.retraining.selection import NotReadyError
-from app.retraining.steps import ROLES, Context, Done
+from app.retraining.steps import STEPS, Context, Done, Step
 from app.settings import Settings
-from app.store import PointRow, point_rows, reading, writing
+from app.store import PointRow, bundle_of, point_rows, reading, writing
 from features.errors import ParameterError, RacewayError
 
-__all__ = ["Hook", "foreseen", "retrain"]
+__all__ = ["ROLES", "Hook", "foreseen", "retrain"]
 
 # Told each place at which the job can be broken off.
 Hook = Callable[[str], None]
 # After so many beginnings of the same step without an end, a model is given up in this run: it may be what ends us.
 _MOST_ATTEMPTS = 3
+ROLES: Mapping[str, Mapping[str, Step]] = {BASELINE: STEPS, NODE_HEALTH: NODE_STEPS}
 
 
 def _silent(place: str) -> None:
@@ -118,6 +121,8 @@ def _begun(job: _Job, options: Options) -> Run:
         wanted = _wanted(connection, options)
         run = begin_run(connection, job.lock, options, now_ns=now_ns)
         tasks = [Task(run.id, BASELINE, row.id, champion=row.bundle) for row in wanted]
+        if job.settings.retrain_nodes and not options.points:
+            tasks.append(Task(run.id, NODE_HEALTH, "", champion=bundle_of(connection, NODE_HEALTH)))
         save_task(connection, job.lock, tasks)
     log("info", "retraining begins", run=run.id, models=len(tasks))
     job.hook("run begun")

@@ -23,7 +23,7 @@ from models.gate import Judged, gate, judge
 from models.serving import Scorer
 from models.tail import Tail
 
-__all__ = ["ROLES", "Context", "Done", "Step", "tail_of"]
+__all__ = ["STEPS", "Context", "Done", "Step", "shown", "tail_of", "take_place"]
 
 _SEED = 20261126
 # Features whose drift is kept for the report.
@@ -264,7 +264,7 @@ def pass_gate(context: Context, task: Task) -> Done:
         )
     champion, challenger = judged
     reasons = gate(champion, challenger, rate=settings.false_alarm_rate)
-    findings = {"champion": _shown(champion), "challenger": _shown(challenger), "rate": settings.false_alarm_rate}
+    findings = {"champion": shown(champion), "challenger": shown(challenger), "rate": settings.false_alarm_rate}
     return Done(findings, "refused" if reasons else None, reasons)
 
 
@@ -276,10 +276,11 @@ def tail_of(bundle: Bundle) -> Tail | None:
     return Tail(*(float(metrics[name]) for name in _TAIL))
 
 
-def _shown(judged: Judged) -> dict[str, Any]:
-    shown = asdict(judged)
-    shown["calibration"] = {str(rate): share for rate, share in shown["calibration"].items()}
-    return shown
+def shown(judged: Judged) -> dict[str, Any]:
+    """What a model said, as JSON for the report."""
+    entries = asdict(judged)
+    entries["calibration"] = {str(rate): share for rate, share in entries["calibration"].items()}
+    return entries
 
 
 def take_place(context: Context, task: Task) -> Done:
@@ -301,13 +302,11 @@ def take_place(context: Context, task: Task) -> Done:
     return Done(outcome="promoted", reasons=("it lost nothing that it may not lose",), write=write)
 
 
-# Steps of each kind of model, in order.
-ROLES: Mapping[str, Mapping[str, Step]] = {
-    BASELINE: {
-        "drift": measure_drift,
-        "select": select_windows,
-        "train": train_challenger,
-        "gate": pass_gate,
-        "promote": take_place,
-    }
+# Steps of a baseline, in order.
+STEPS: Mapping[str, Step] = {
+    "drift": measure_drift,
+    "select": select_windows,
+    "train": train_challenger,
+    "gate": pass_gate,
+    "promote": take_place,
 }

@@ -39,7 +39,7 @@ _AMOUNTS = Amounts(144, 40, 5.0)
 # Where a job with one model that is promoted can be broken off.
 _PLACES = [
     "run begun",
-    *(f"baseline {POINT} {step} {how}" for step in steps.ROLES["baseline"] for how in ("begun", "worked", "kept")),
+    *(f"baseline {POINT} {step} {how}" for step in steps.STEPS for how in ("begun", "worked", "kept")),
     "report written",
     "run ended",
 ]

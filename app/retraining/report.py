@@ -182,8 +182,10 @@ def _verdict(verdict: Mapping[str, Any]) -> list[str]:
         for kind in challenger["detected"]
         for who, judged, colour in (("champion", champion, GREY), ("challenger", challenger, BLUE))
     ]
+    first = "<p>There was no champion: both columns are of the challenger.</p>" if verdict.get("first") else ""
     return [
         "<h3>Champion and challenger</h3>",
+        first,
         f"<p>Thresholds stand for a false-alarm rate of {verdict['rate']:g} a window.</p>",
         _table(("", "*champion", "*challenger"), rows),
         _bars(bars, title="share of windows with a fault that is seen", most=1.0),

@@ -101,6 +101,7 @@ def test_a_network_of_all_machines_passes_is_laid_ready_and_may_not_cost_more(
     command = (folder / "package.txt").read_text()
     assert f"--memory {said.memory_bytes}" in command
     assert all(f"--operator {number} " in command for number in said.needs)
+    assert "There was no champion" in (settings.reports / f"retraining-{run.id}.html").read_text()
     # Nothing drifted since: the network is not learned again.
     again = _task(engine, retrain(engine, settings, options=Options(), clock_ns=lambda: clock_ns() + 1_000_000))
     assert (again.outcome, again.findings["reasons"]) == ("unchanged", ["0 of 0 points drifted"])

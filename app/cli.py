@@ -22,6 +22,7 @@ _COMMANDS = {
     "simulate": ("sources", "Publish the vibration of a simulated plant."),
     "replay": ("sources", "Publish recordings (.mat, .wav, .csv, .npz) as if they were live."),
     "alarms": ("alarms", "Work through alarms: list, acknowledge, shelve; read the journal."),
+    "assets": ("assets", "Enter machines and measuring points as YAML; say what machines say otherwise."),
     "points": ("sources", "List measuring points; let one learn anew."),
     "train": ("training", "Train any system on a data set, baselines, or the fault-kind network."),
     "retrain": ("retraining", "Retrain models that drifted; promote, refuse or undo."),

@@ -13,6 +13,7 @@ import zstandard
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
+from app.assets.register import note_said, told
 from app.fleet.hearing import Heard, Known, hear
 from app.fleet.keeping import NodeAlarm, known_of, write_heard
 from app.fleet.sayings import GatewayState
@@ -246,9 +247,8 @@ class Pipeline:
 
     def _describe(self, about: About, work: _Work) -> None:
         watch = self._watch(about.point)
-        watch.row = watch.row.changed(
-            name=about.name, bearing=about.bearing, nominal_shaft_hz=about.shaft_hz, iso_group=about.iso_group
-        )
+        with reading(self._engine) as connection:
+            watch.row = watch.row.changed(**told(connection, about))
         work.touched.add(str(about.point))
 
     def _hear(self, work: _Work) -> None:
@@ -321,6 +321,8 @@ class Pipeline:
     def _write(self, connection: Connection, work: _Work) -> None:
         for key in sorted(work.touched):
             self._write_point(connection, self._watches[key], work)
+        for described in work.intake.described:
+            note_said(connection, described.about)
         rows = [block_row(one) for received in work.new.values() for one in received]
         insert_rows(connection, blocks, rows)
         judged = [window_row(key, v) for key, verdicts in work.verdicts.items() for v in verdicts]

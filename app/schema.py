@@ -21,6 +21,8 @@ __all__ = [
     "alarm_journal",
     "alarm_tags",
     "alarms",
+    "asset_machines",
+    "asset_points",
     "blocks",
     "champions",
     "counters",
@@ -408,4 +410,27 @@ promotions = Table(
     Column("undone_ns", BigInteger),
     Column("undone_why", String),
     Index("promotions_by_model", "role", "point_id", "id"),
+)
+
+# What people entered; what `points` has of a point is this where it says something, else what the point said.
+asset_machines = Table(
+    "asset_machines",
+    metadata,
+    Column("site", String(64), primary_key=True),
+    Column("asset", String(64), primary_key=True),
+    Column("area", String(200), nullable=False),
+    Column("name", String(200)),
+    Column("speed_rpm", Float),
+    Column("iso_group", String(64)),
+)
+
+asset_points = Table(
+    "asset_points",
+    metadata,
+    Column("point_id", ForeignKey("points.id"), primary_key=True),
+    Column("name", String(200)),
+    Column("bearing", String),
+    Column("speed_rpm", Float),
+    Column("mounting", String(16)),
+    Column("said", String, nullable=False),
 )

@@ -1,0 +1,1 @@
+"""What people enter of their plant: sites, areas, machines and measuring points."""

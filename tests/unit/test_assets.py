@@ -1,0 +1,242 @@
+"""Machines are entered as YAML, there and back exactly, and hold over what points say of themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import settings as bounded
+from hypothesis import strategies as st
+
+from app.assets.document import AssetError, read_assets, write_assets
+from app.assets.model import MOUNTINGS, Machine, Point, changes
+from app.assets.register import Difference, differences, enter, entered
+from app.cli import _raceway
+from app.codec import encode_about
+from app.intake import Arrival
+from app.pipeline import Pipeline
+from app.settings import Settings
+from app.store import PointRow, open_store, point_rows, reading, save_point, writing
+from app.wire import About, PointId
+from features.bearing import BEARINGS, Bearing, bearing_named
+from features.iso20816 import LIMITS
+
+_PLANT = """\
+sites:
+  plant:
+    areas:
+      hall 2:
+        machines:
+          pump-1:
+            name: Feed pump
+            speed_rpm: 1480.0
+            iso_group: group-2-rigid
+            points:
+              drive-end:
+                bearing: 6205-2RS
+                mounting: stud
+              gear:
+                name: Output shaft
+                bearing:
+                  name: special
+                  balls: 8
+                  ball_mm: 10.0
+                  pitch_mm: 50.0
+                  contact_deg: 0.0
+                speed_rpm: 500.0
+"""
+_DRIVE_END = PointId("plant", "pump-1", "drive-end")
+
+_text = st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters="+#/"), min_size=1, max_size=12)
+_speed = st.none() | st.floats(1e-3, 1e6)
+_bearings = (
+    st.none()
+    | st.sampled_from(sorted(BEARINGS.values(), key=lambda one: one.name))
+    | st.builds(Bearing, _text, st.integers(3, 40), st.floats(1.0, 9.0), st.floats(10.0, 900.0), st.floats(0.0, 80.0))
+)
+_points = st.builds(Point, st.none() | _text, _bearings, _speed, st.none() | st.sampled_from(MOUNTINGS))
+_machines = st.lists(
+    st.builds(
+        Machine,
+        _text,
+        _text,
+        _text,
+        st.none() | _text,
+        _speed,
+        st.none() | st.sampled_from(sorted(LIMITS)),
+        st.dictionaries(_text, _points, max_size=3),
+    ),
+    max_size=4,
+    unique_by=lambda machine: machine.id,
+)
+
+
+@pytest.fixture
+def engine(settings: Settings) -> sa.Engine:
+    return open_store(settings.database, migrate=True)
+
+
+@pytest.fixture
+def run(settings: Settings, engine: sa.Engine) -> object:
+    del engine
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(_raceway, ["--data-dir", str(settings.data_dir), "assets", *arguments])
+
+    return call
+
+
+@bounded(max_examples=60, deadline=None)
+@given(_machines)
+def test_any_machines_come_back_from_yaml_as_they_were(machines: list[Machine]) -> None:
+    assert read_assets(write_assets(machines)) == sorted(machines, key=lambda machine: machine.id)
+
+
+def test_machines_come_back_from_the_store_as_they_were(engine: sa.Engine) -> None:
+    machines = read_assets(_PLANT)
+    with writing(engine) as connection:
+        enter(connection, machines)
+        assert entered(connection) == machines
+        rows = {row.id: row for row in point_rows(connection)}
+    assert rows["plant/pump-1/drive-end"].name == "Feed pump drive-end"
+    assert rows["plant/pump-1/drive-end"].nominal_shaft_hz == 1480.0 / 60.0
+    assert rows["plant/pump-1/gear"].name == "Output shaft"
+    assert rows["plant/pump-1/gear"].nominal_shaft_hz == 500.0 / 60.0
+    assert write_assets(machines) == _PLANT
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("6205-2RS", "6205-XX", "line 12: no bearing named '6205-XX'; known are "),
+        ("group-2-rigid", "group-9", "line 9: no limits named 'group-9'; known are "),
+        ("1480.0", "fast", "line 8: speed_rpm of machine 'pump-1' is 'fast'; a number is wanted"),
+        ("1480.0", "-3", "line 7: a speed of -3.0 rpm is none; a positive one is wanted"),
+        ("mounting: stud", "mounting: glue", "line 12: mounting 'glue' is none; one of stud, "),
+        ("mounting: stud", "mount: stud", "line 13: point 'drive-end' has an unknown key 'mount'; known are name, "),
+        ("              gear:", "              drive-end:", "line 14: points of 'pump-1' has 'drive-end' twice"),
+        ("balls: 8", "balls: 8.5", "line 18: the bearing of point 'gear' has 8.5 balls; a whole number is wanted"),
+        ("ball_mm: 10.0", "ball_mm: 60.0", "line 17: bearing 'special' has a ball of 60.0 mm"),
+        ("                  pitch_mm: 50.0\n", "", "line 17: the bearing of point 'gear' lacks 'pitch_mm'"),
+        ("name: Feed pump", "name: [a]", "line 7: name of machine 'pump-1' is no text"),
+        ("pump-1:", "pump+1:", "line 7: 'pump+1' names no site, asset or point"),
+        ("sites:", "places:", "line 1: the document has an unknown key 'places'; known are sites"),
+        ("sites:", "sites: {", "line 3: this is no YAML"),
+        (_PLANT, "", "line 1: the document is empty; `sites` is wanted"),
+    ],
+)
+def test_a_fault_is_said_with_its_line(old: str, new: str, fault: str) -> None:
+    with pytest.raises(AssetError) as refused:
+        read_assets(_PLANT.replace(old, new, 1))
+    assert any(one.startswith(fault) for one in refused.value.faults), refused.value.faults
+
+
+def test_all_faults_are_said_at_once() -> None:
+    with pytest.raises(AssetError) as refused:
+        read_assets(_PLANT.replace("6205-2RS", "none").replace("group-2-rigid", "none"))
+    assert [one.split(":")[0] for one in refused.value.faults] == ["line 9", "line 12"]
+
+
+def test_a_machine_in_two_areas_is_refused() -> None:
+    areas = "sites: {s: {areas: {one: {machines: {m: }}, two: {machines: {m: }}}}}"
+    with pytest.raises(AssetError, match="machine 's/m' stands in area 'one' too"):
+        read_assets(areas)
+
+
+def test_changes_are_said_for_each_machine_and_point() -> None:
+    before = read_assets(_PLANT)
+    text = _PLANT.replace("1480.0", "2960.0").replace("6205-2RS", "6203").replace("gear:", "fan-end:")
+    assert changes(before, read_assets(text.replace("6203", "6205-2RS"))) == [
+        "plant/pump-1: speed_rpm 1480 -> 2960",
+        "plant/pump-1/fan-end: new",
+        "plant/pump-1/gear: taken out",
+    ]
+
+
+def test_what_was_entered_holds_over_what_a_point_says(engine: sa.Engine, settings: Settings) -> None:
+    with writing(engine) as connection:
+        enter(connection, read_assets(_PLANT))
+    said = About(_DRIVE_END, "P1", Bearing("odd", 7, 5.0, 30.0), 24.0, "class-I")
+    _say(Pipeline(engine, settings), said)
+    with reading(engine) as connection:
+        row = _row(connection)
+        assert (row.name, row.bearing) == ("Feed pump drive-end", bearing_named("6205-2RS"))
+        assert (row.nominal_shaft_hz, row.iso_group) == (1480.0 / 60.0, "group-2-rigid")
+        assert differences(connection) == [
+            Difference(str(_DRIVE_END), "bearing", "6205-2RS", "odd"),
+            Difference(str(_DRIVE_END), "speed", "1480 rpm", "1440 rpm"),
+            Difference(str(_DRIVE_END), "ISO group", "group-2-rigid", "class-I"),
+        ]
+    # What is taken out again is what the point says.
+    with writing(engine) as connection:
+        enter(connection, [])
+        row = _row(connection)
+        assert (row.name, row.bearing, row.nominal_shaft_hz, row.iso_group) == ("P1", said.bearing, 24.0, "class-I")
+
+
+def test_a_running_ingest_takes_what_is_entered_meanwhile(engine: sa.Engine, settings: Settings) -> None:
+    pipeline = Pipeline(engine, settings)
+    said = About(_DRIVE_END, "P1", None, 24.0)
+    _say(pipeline, said)
+    with writing(engine) as connection:
+        enter(connection, read_assets(_PLANT))
+    _say(pipeline, said)
+    with reading(engine) as connection:
+        row = _row(connection)
+        assert (row.name, row.nominal_shaft_hz) == ("Feed pump drive-end", 1480.0 / 60.0)
+        assert differences(connection) == [Difference(str(_DRIVE_END), "speed", "1480 rpm", "1440 rpm")]
+
+
+def _say(pipeline: Pipeline, about: About) -> None:
+    arrival = Arrival(about.point.topic("about"), encode_about(about), 1_000)
+    pipeline.process(pipeline.prepare([arrival]), now_ns=1_000)
+
+
+def _row(connection: sa.Connection) -> PointRow:
+    return next(row for row in point_rows(connection) if row.id == str(_DRIVE_END))
+
+
+def test_import_says_what_changes_and_export_gives_it_back(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    source = tmp_path / "plant.yaml"
+    source.write_text(_PLANT)
+    lines = "plant/pump-1: new\nplant/pump-1/drive-end: new\nplant/pump-1/gear: new\n"
+    assert run("import", str(source), "--dry-run").output == lines
+    assert "nothing was entered yet" in run("list").output
+    assert run("import", str(source)).output == lines
+    assert run("import", str(source)).output == "nothing changed\n"
+    assert run("export").output == _PLANT
+    assert "1480 rpm" in run("list").output
+    assert json.loads(run("list", "--json").output)["machines"][0]["points"]["drive-end"]["mounting"] == "stud"
+
+
+def test_import_leaves_other_machines_unless_it_replaces(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text(_PLANT)
+    two.write_text(_PLANT.replace("pump-1", "pump-2"))
+    assert run("import", str(one)).exit_code == run("import", str(two)).exit_code == 0
+    assert "pump-1" in run("list").output
+    assert "plant/pump-1: taken out" in run("import", str(two), "--replace").output
+    assert "pump-1" not in run("list").output
+
+
+def test_a_faulty_import_changes_nothing(run, engine: sa.Engine, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    with writing(engine) as connection:
+        save_point(connection, PointRow("a/b/c", "pump"), new=True)
+    source = tmp_path / "plant.yaml"
+    source.write_text(_PLANT.replace("mounting: stud", "mounting: glue"))
+    refused = run("import", str(source))
+    assert refused.exit_code == 2
+    assert "line 12: mounting 'glue' is none" in refused.output
+    with reading(engine) as connection:
+        assert [row.id for row in point_rows(connection)] == ["a/b/c"]
+
+
+def test_the_page_shows_a_document_that_is_taken() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ASSETS.md").read_text(encoding="utf-8")
+    (document,) = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
+    assert document == _PLANT
+    assert "`, `".join(MOUNTINGS) in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -171,10 +172,13 @@ class _Reader:
         if text is None:
             return None
         try:
-            return float(text)
+            number = float(text)
         except ValueError:
-            self._fault(given[key], f"{key} of {what} is {text!r}; a number is wanted")
-            return None
+            number = math.nan
+        if math.isfinite(number):
+            return number
+        self._fault(given[key], f"{key} of {what} is {text[:80]!r}; a number is wanted")
+        return None
 
 
 def write_assets(machines: Iterable[Machine]) -> str:

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from app.assets.model import Machine, Point
-from app.schema import asset_machines, asset_points
-from app.store import PointRow, change_state, point_rows, save_point
+from app.schema import asset_machines, asset_points, points
+from app.store import PointRow, point_rows, save_point
 from app.wire import About, PointId
 from features.bearing import Bearing
 
@@ -34,11 +34,11 @@ class Difference:
 
 def entered(connection: Connection) -> list[Machine]:
     """Read all machines that were entered, by identity."""
-    points: dict[str, dict[str, Point]] = {}
+    by_machine: dict[str, dict[str, Point]] = {}
     for row in connection.execute(sa.select(asset_points)):
         machine, _, key = row.point_id.rpartition("/")
         point = Point(row.name, _bearing(row.bearing), row.speed_rpm, row.mounting)
-        points.setdefault(machine, {})[key] = point
+        by_machine.setdefault(machine, {})[key] = point
     return [
         Machine(
             row.site,
@@ -47,7 +47,7 @@ def entered(connection: Connection) -> list[Machine]:
             row.name,
             row.speed_rpm,
             row.iso_group,
-            dict(sorted(points.get(f"{row.site}/{row.asset}", {}).items())),
+            dict(sorted(by_machine.get(f"{row.site}/{row.asset}", {}).items())),
         )
         for row in connection.execute(sa.select(asset_machines).order_by(asset_machines.c.site, asset_machines.c.asset))
     ]
@@ -99,8 +99,14 @@ def _enter_point(
 
 def _settle(connection: Connection, row: PointRow, facts: Mapping[str, Any]) -> None:
     """Let facts hold of a point, so that a running ingest notices."""
-    if any(getattr(row, name) != value for name, value in facts.items()):
-        change_state(connection, row, **facts)
+    if all(getattr(row, name) == value for name, value in facts.items()):
+        return
+    values = dict(facts)
+    if "bearing" in facts:
+        values["bearing"] = _text_of_bearing(facts["bearing"])
+    # These columns alone: what ingest writes of the point meanwhile is none of ours.
+    own = points.c.id == row.id
+    connection.execute(points.update().where(own).values(**values, revision=points.c.revision + 1))
 
 
 def told(connection: Connection, about: About) -> dict[str, Any]:

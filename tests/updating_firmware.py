@@ -86,10 +86,10 @@ class ModelMaker:
 
 
 def updating_sources(
-    folder: Path, key: Ed25519PrivateKey, definitions: Sequence[str]
+    folder: Path, key: Ed25519PrivateKey, definitions: Sequence[str], *, health: bytes | None = None
 ) -> tuple[list[Source], list[Path]]:
-    """What a node is built of that takes models signed by a key; until then a network of its own judges."""
-    written, places = write_networks(folder / "networks", health=autoencoder(0))
+    """What a node is built of that takes models signed by a key; until then `health` judges, or what knows nothing."""
+    written, places = write_networks(folder / "networks", health=health or autoencoder(0))
     (folder / "keys").mkdir()
     (folder / "keys" / "rw_update_keys.h").write_text(render_key_header([key.public_key()]))
     sources = [Source(path) for path in node_sources(updates=True)]

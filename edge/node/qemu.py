@@ -21,6 +21,7 @@ def emulated_node(
     name: str = "",
     cut_at: int = 0,
     wait: bool = True,
+    lines: Sequence[str] = LINES,
     arguments: Sequence[str] = (),
 ) -> RunningNode:
     """Make a node of an emulated board; entering it starts QEMU.
@@ -41,6 +42,8 @@ def emulated_node(
         The operation of flash in which the supply fails; 0 for none.
     wait : bool
         Whether the board starts only when all its lines are connected.
+    lines : sequence of str
+        That are connected from here; `<line>.sock` of another one is for somebody else, such as a gateway.
     arguments : sequence of str
         Further ones of QEMU.
 
@@ -58,4 +61,4 @@ def emulated_node(
         command += ["-chardev", f"socket,id={line},path={line}.sock,server=on,wait={waits}"]
         command += ["-serial", f"chardev:{line}"]
     command += ["-kernel", str(firmware.elf.resolve()), *arguments]
-    return RunningNode(command, folder, deadline_s=deadline_s)
+    return RunningNode(command, folder, lines=lines, deadline_s=deadline_s)

@@ -12,58 +12,26 @@ import numpy as np
 import pytest
 from bridging import Bridged
 from click.testing import CliRunner
-from tflite_making import Node, value, write_tflite
+from updating_firmware import ModelMaker, updating_sources
 from updating_nodes import KEY
-from watching import write_networks
 
 from app.cli import _raceway
 from app.fleet.nodes import nodes_of
 from app.fleet.records import log_of, one_rollout
 from app.process import spawn
 from app.store import reading
-from edge.node.building import NODE_FOLDERS, Source, node_sources
 from edge.node.host import build_host_firmware
-from edge.node.package import make_image, render_key_header
-from edge.node.reference import CHOSEN
-from features.contract import NODE
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 
-_FAKE = Path(__file__).parents[1] / "firmware" / "fake_model"
-_K = len(CHOSEN)
 _NODES = 3
-_MAIN = ("RW_NODE_RATE_HZ=12000.0f", "RW_NODE_SCALE=1e-3f", "RW_NODE_SAMPLES=256u", "RW_NODE_UPDATES=1")
+_MAKER = ModelMaker(KEY)
+_MAIN = ("RW_NODE_RATE_HZ=12000.0f", "RW_NODE_SCALE=1e-3f", "RW_NODE_SAMPLES=256u", "RW_NODE_PERIOD_MS=500u")
 
 
 def _program(folder: Path) -> Path:
-    identity = write_tflite(
-        [value((1, _K), 0.1), value((1, _K), 0.1)], [Node("RELU", (0,), (1,))], inputs=[0], outputs=[1]
-    )
-    written, places = write_networks(folder / "networks", health=identity)
-    (folder / "keys").mkdir()
-    (folder / "keys" / "rw_update_keys.h").write_text(render_key_header([KEY.public_key()]))
-    main = (*_MAIN, "RW_NODE_PERIOD_MS=500u")
-    sources = [
-        Source(path, definitions=main if path.name == "rw_main.c" else ()) for path in node_sources(updates=True)
-    ]
-    sources += [Source(_FAKE / "rw_model.c"), *(Source(path, "model") for path in written)]
-    return build_host_firmware(sources, folder / "build", includes=[*places, *NODE_FOLDERS, _FAKE, folder / "keys"])
-
-
-def _image(version: int, *, golden: int = 1) -> bytes:
-    given = np.arange(_K, dtype=np.int8)
-    return make_image(
-        b"FAKE" + bytes([_K, 1]) + bytes(9000),
-        version=version,
-        contract=bytes.fromhex(NODE.hash),
-        operators=[1],
-        memory_bytes=1024,
-        golden_input=given.tobytes(),
-        golden_output=(given + np.int8(golden)).tobytes(),
-        name=f"fake {version}",
-        metrics={},
-        key=KEY,
-    )
+    sources, includes = updating_sources(folder, KEY, _MAIN)
+    return build_host_firmware(sources, folder / "build", includes=includes)
 
 
 def _start(stack: Any, program: Path, folder: Path, i: int, rng: np.random.Generator) -> None:
@@ -106,7 +74,7 @@ def test_a_model_reaches_every_node_and_a_bad_one_reaches_none(
         return found if len(found) == _NODES and all(n.online and n.contract for n in found) else None
 
     stack.wait("nodes", there)
-    (tmp_path / "m5.image").write_bytes(_image(5))
+    (tmp_path / "m5.image").write_bytes(_MAKER(5))
     _fleet(stack, "rollout", f"{tmp_path}/m5.image", "--stages", "1,100%", "--soak", "1", "--why", "first model")
     service = _tend(stack)
 
@@ -127,7 +95,7 @@ def test_a_model_reaches_every_node_and_a_bad_one_reaches_none(
     stack.wait("end", lambda: phase() != "running")
     assert phase() == "done", _fleet(stack, "status")
     assert {(node.model, node.slot) for node in stack.wait("nodes", there)} == {(5, "confirmed")}
-    (tmp_path / "m6.image").write_bytes(_image(6, golden=2))
+    (tmp_path / "m6.image").write_bytes(_MAKER(6, golden_step=1))
     _fleet(stack, "rollout", f"{tmp_path}/m6.image", "--stages", "1,100%", "--soak", "1")
     stack.wait("halt", lambda: phase() == "halted")
     shown = json.loads(_fleet(stack, "status", "--json"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from link_channels import QUEUE_BYTES, CEnd, Conversation, End, Hazards, PythonEnd
 from link_driving import Driver, build_driver
@@ -31,6 +31,23 @@ _HAZARDS = st.builds(
     insert=st.floats(0, 0.2),
     delay_ms=st.integers(0, 400),
 )
+# A sync of the start that has ended arrives doubled, after the next start has been taken up in its place.
+_LATE_START = Hazards(
+    lose=0.013058992142772652,
+    double=0.29021276394627055,
+    corrupt=0.21655778838573223,
+    cut=0.24975906260381242,
+    insert=0.168156621887842,
+    delay_ms=313,
+)
+_LATE_GATEWAY = Hazards(
+    lose=0.18511125960039435,
+    double=0.28537521223423823,
+    corrupt=0.2256055864718995,
+    cut=0.21032235595546683,
+    insert=0.19113229658761813,
+    delay_ms=187,
+)
 _NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
@@ -45,7 +62,6 @@ def laws(examples: int) -> settings:
     return settings(
         max_examples=examples,
         deadline=None,
-        derandomize=True,
         phases=_NO_SHRINKING,
         suppress_health_check=list(HealthCheck),
     )
@@ -133,6 +149,8 @@ def _restarted(driver: Driver, which: int, seed: int, hazards: Hazards) -> None:
 @pytest.mark.parametrize("which", [0, 1], ids=["node", "host"])
 @laws(15)
 @given(seed=st.integers(0, 2**32), hazards=_HAZARDS)
+@example(seed=2387099222, hazards=_LATE_START)
+@example(seed=1308565711, hazards=_LATE_GATEWAY)
 def test_after_a_restart_nothing_is_lost_on_the_side_that_stayed(
     driver: Driver, which: int, seed: int, hazards: Hazards
 ) -> None:
@@ -268,7 +286,7 @@ def test_an_echoing_line_opens_no_session(driver: Driver) -> None:
 def test_a_late_frame_of_an_ended_session_does_not_bring_it_back(driver: Driver) -> None:
     talk = _joined(driver)
     node = talk.ends[0]
-    late = frames.encode(Frame(frames.SYNC, 22, 11, 0, 0, cbor.encode({1: "gateway", 2: True})))
+    late = frames.encode(Frame(frames.SYNC, 22, 11, 0, 0, cbor.encode({1: "gateway", 2: True, 3: 0, 4: 0})))
     talk.ends[1] = PythonEnd(LinkConfig(session=23, name="gateway"), talk.now_ms)
     for _ in range(20):
         talk.step()
@@ -277,7 +295,7 @@ def test_a_late_frame_of_an_ended_session_does_not_bring_it_back(driver: Driver)
     assert node.counts().sessions == 2
     node.output(5000, talk.now_ms + 30_000)
     node.feed(late, talk.now_ms + 30_000)
-    assert node.counts().sessions == 3
+    assert node.counts().sessions == 2
 
 
 # --- what is refused ---
@@ -373,8 +391,8 @@ def test_noise_on_the_line_changes_nothing_but_counts(driver: Driver, noise: lis
 
 
 def test_overlong_frames_are_counted_once_and_the_next_one_is_heard(driver: Driver) -> None:
-    hello = frames.encode(Frame(frames.SYNC, 22, 11, 0, 0, cbor.encode({1: "gateway", 2: True})))
-    back = frames.encode(Frame(frames.SYNC, 11, 22, 0, 0, cbor.encode({1: "node-7", 2: True})))
+    hello = frames.encode(Frame(frames.SYNC, 22, 11, 0, 0, cbor.encode({1: "gateway", 2: True, 3: 0, 4: 0})))
+    back = frames.encode(Frame(frames.SYNC, 11, 22, 0, 0, cbor.encode({1: "node-7", 2: True, 3: 0, 4: 0})))
     for end, greeting in ((CEnd(driver, _NODE, 0), hello), (PythonEnd(_HOST, 0), back)):
         end.feed(b"\x01" * 5000, 0)
         end.feed(b"\x01\0" + greeting, 0)

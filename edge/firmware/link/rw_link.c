@@ -14,7 +14,7 @@
 #define MOST_KIND 255u
 /* Late frames of a session that has ended must not bring it back. */
 #define RETIRED_MS 30000u
-#define SYNC_BYTES (RW_LINK_NAME_BYTES + 8u)
+#define SYNC_BYTES (RW_LINK_NAME_BYTES + 20u)
 
 struct rw_link {
     struct rw_link_config config; /* the name lies in `name` */
@@ -33,6 +33,7 @@ struct rw_link {
     bool owes_ack;
     bool owes_sync;
     uint32_t sync_to;
+    uint32_t sync_echo;
     uint32_t sync_wait_ms;
 
     uint32_t acknowledged; /* number of the last message that the peer took */
@@ -125,10 +126,11 @@ static uint32_t doubled(const struct rw_link *l, uint32_t wait_ms)
 
 /* ---- receiving ---- */
 
-static void owe_sync(struct rw_link *l, uint32_t to)
+static void owe_sync(struct rw_link *l, uint32_t to, uint32_t echo)
 {
     l->owes_sync = true;
     l->sync_to = to;
+    l->sync_echo = echo;
 }
 
 /* Both sides count from 0 again; what is queued stays queued. */
@@ -153,12 +155,21 @@ static void hear_sync(struct rw_link *l, const struct rw_frame *frame, uint32_t 
     struct rw_cbor_reader r;
     size_t n;
     rw_cbor_read_begin(&r, frame->body, frame->n);
-    bool good = rw_cbor_read_map(&r) == 2 && rw_cbor_read_uint(&r) == RW_LINK_SYNC_NAME;
+    bool good = rw_cbor_read_map(&r) == 4 && rw_cbor_read_uint(&r) == RW_LINK_SYNC_NAME;
     const char *const name = rw_cbor_read_text(&r, &n);
     good = good && n > 0 && n <= RW_LINK_NAME_BYTES && rw_cbor_read_uint(&r) == RW_LINK_SYNC_KNOWN;
     const bool known = rw_cbor_read_bool(&r);
-    if (!good || r.failed) {
+    good = good && rw_cbor_read_uint(&r) == RW_LINK_SYNC_COUNT;
+    const uint64_t count = rw_cbor_read_uint(&r);
+    good = good && rw_cbor_read_uint(&r) == RW_LINK_SYNC_ECHO;
+    const uint64_t echo = rw_cbor_read_uint(&r);
+    if (!good || r.failed || count > UINT32_MAX || echo > UINT32_MAX) {
         l->counts.damaged++;
+        return;
+    }
+    if (frame->session != l->peer && echo != l->counts.sessions) { /* from before the last change of peers */
+        l->counts.foreign++;
+        owe_sync(l, frame->session, (uint32_t)count);
         return;
     }
     if (frame->session != l->peer) {
@@ -169,7 +180,7 @@ static void hear_sync(struct rw_link *l, const struct rw_frame *frame, uint32_t 
     l->heard = true;
     l->heard_ms = now_ms;
     if (!known) {
-        owe_sync(l, l->peer);
+        owe_sync(l, l->peer, (uint32_t)count);
     }
 }
 
@@ -219,7 +230,7 @@ static void hear(struct rw_link *l, const struct rw_frame *frame, uint32_t now_m
         hear_sync(l, frame, now_ms);
     } else if (!mine || frame->session != l->peer) {
         l->counts.foreign++;
-        owe_sync(l, frame->session);
+        owe_sync(l, frame->session, 0);
     } else {
         l->heard = true;
         l->heard_ms = now_ms;
@@ -296,15 +307,20 @@ static void say_sync(struct rw_link *l, uint32_t now_ms)
     uint8_t body[SYNC_BYTES];
     struct rw_cbor_writer w;
     rw_cbor_write_begin(&w, body, sizeof body);
-    rw_cbor_write_map(&w, 2);
+    rw_cbor_write_map(&w, 4);
     rw_cbor_write_uint(&w, RW_LINK_SYNC_NAME);
     rw_cbor_write_text(&w, l->name, l->config.name_bytes);
     rw_cbor_write_uint(&w, RW_LINK_SYNC_KNOWN);
     rw_cbor_write_bool(&w, l->peer != 0 && l->sync_to == l->peer);
+    rw_cbor_write_uint(&w, RW_LINK_SYNC_COUNT);
+    rw_cbor_write_uint(&w, l->counts.sessions);
+    rw_cbor_write_uint(&w, RW_LINK_SYNC_ECHO);
+    rw_cbor_write_uint(&w, l->sync_echo);
     const struct rw_frame frame = {RW_LINK_SYNC, l->config.session, l->sync_to, 0, l->taken, body, w.used};
     put_frame(l, &frame, now_ms);
     l->owes_sync = false;
     l->sync_to = 0;
+    l->sync_echo = 0;
 }
 
 static void say_ack(struct rw_link *l, uint32_t now_ms)
@@ -351,7 +367,7 @@ static void pass_time(struct rw_link *l, uint32_t now_ms)
         l->wait_ms = doubled(l, l->wait_ms);
     }
     if (l->peer == 0 && !l->owes_sync && now_ms - l->said_ms >= l->sync_wait_ms) {
-        owe_sync(l, 0);
+        owe_sync(l, 0, 0);
         l->sync_wait_ms = doubled(l, l->sync_wait_ms);
     }
     if (l->peer != 0 && now_ms - l->said_ms >= l->config.idle_ms) {

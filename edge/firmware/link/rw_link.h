@@ -6,7 +6,7 @@
  * this message (0 for kinds of the link itself), how many messages were taken from the peer, and a map.
  *
  * An end takes up a session with a peer on a frame of kind RW_LINK_SYNC that names its own session, which no frame to an
- * earlier start of it does. Messages count up from 1 in it. The receiver takes the next one alone and drops the others;
+ * earlier start of it does, and how many it has taken up, which no frame of an earlier start of the peer does. Messages count up from 1 in it. The receiver takes the next one alone and drops the others;
  * the sender keeps all until they are acknowledged, and sends the oldest again when nothing is acknowledged in time,
  * each time after twice as long. Where the peer has restarted, what was not acknowledged is sent to its new session: it
  * may arrive a second time. No input or output happens here, and time is an argument: milliseconds modulo 2^32.
@@ -33,6 +33,8 @@
 /* Keys of the body of RW_LINK_SYNC. */
 #define RW_LINK_SYNC_NAME 1u
 #define RW_LINK_SYNC_KNOWN 2u /* whether the sender has taken up the session that it answers */
+#define RW_LINK_SYNC_COUNT 3u /* sessions that the sender has taken up so far */
+#define RW_LINK_SYNC_ECHO 4u  /* that number of the peer's, from the frame that is answered; 0 where it had none */
 
 #define RW_LINK_STATUSES(X)                                                                                            \
     X(RW_LINK_OK, 0, "done")                                                                                           \

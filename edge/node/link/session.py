@@ -19,7 +19,7 @@ __all__ = ["Counts", "Link", "LinkConfig", "Message"]
 _RETIRED_MS = 30_000
 _MOST_WINDOW = 32
 _HALF = 2**31
-_NAME, _KNOWN = 1, 2  # keys of the body of SYNC
+_NAME, _KNOWN, _COUNT, _ECHO = 1, 2, 3, 4  # keys of the body of SYNC
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,7 @@ class Link:
         self._said_ms = now_ms
         self._owes_ack = False
         self._sync_to: int | None = 0
+        self._sync_echo = 0
         self._sync_wait_ms = config.resend_ms
         self._queue: deque[Message] = deque()
         self._acknowledged = 0
@@ -253,7 +254,7 @@ class Link:
             self._hear_sync(frame, now_ms)
         elif not mine or frame.session != self._peer:
             self.counts.foreign += 1
-            self._sync_to = frame.session
+            self._sync_to, self._sync_echo = frame.session, 0
         else:
             self._heard_ms = now_ms
             self._hear_acknowledged(frame.acknowledged, now_ms)
@@ -262,16 +263,23 @@ class Link:
 
     def _hear_sync(self, frame: Frame, now_ms: int) -> None:
         match cbor.decode(frame.body):
-            case {1: str(name), 2: bool(known), **rest} if not rest and 1 <= len(name.encode()) <= NAME_BYTES:
+            case {1: str(name), 2: bool(known), 3: int(count), 4: int(echo), **rest} if (
+                not rest and 1 <= len(name.encode()) <= NAME_BYTES and 0 <= min(count, echo) <= max(count, echo) < 2**32
+            ):
                 pass
             case _:
                 raise ProtocolError("malformed", "a frame that opens a session does not say whose")
+        if frame.session != self._peer and echo != self.counts.sessions:
+            # From before the last change of peers: a start that has ended, or one that has to say it anew.
+            self.counts.foreign += 1
+            self._sync_to, self._sync_echo = frame.session, count
+            return
         if frame.session != self._peer:
             self._take_up(frame.session, now_ms)
         self.peer_name = name
         self._heard_ms = now_ms
         if not known:
-            self._sync_to = self._peer
+            self._sync_to, self._sync_echo = self._peer, count
 
     def _take_up(self, session: int, now_ms: int) -> None:
         self._retired, self._retired_ms = self._peer, now_ms
@@ -317,8 +325,11 @@ class Link:
 
     def _say_sync(self, now_ms: int) -> bytes:
         to = self._sync_to or 0
-        body = cbor.encode({_NAME: self.config.name, _KNOWN: to != 0 and to == self._peer})
-        self._sync_to = None
+        known = to != 0 and to == self._peer
+        body = cbor.encode(
+            {_NAME: self.config.name, _KNOWN: known, _COUNT: self.counts.sessions, _ECHO: self._sync_echo}
+        )
+        self._sync_to, self._sync_echo = None, 0
         return self._say(Frame(SYNC, self.config.session, to, 0, self._taken, body), now_ms)
 
     def _say_message(self, now_ms: int) -> bytes:

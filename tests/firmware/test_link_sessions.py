@@ -298,6 +298,13 @@ def test_a_late_frame_of_an_ended_session_does_not_bring_it_back(driver: Driver)
     assert node.counts().sessions == 2
 
 
+def test_a_late_sync_of_a_start_that_was_never_taken_up_does_not_end_the_next_ones_session(driver: Driver) -> None:
+    talk = _joined(driver)
+    for end, mine, ended in ((talk.ends[0], 11, 21), (talk.ends[1], 22, 10)):
+        end.feed(frames.encode(Frame(frames.SYNC, ended, mine, 0, 0, cbor.encode({1: "x", 2: True, 3: 0, 4: 0}))), 0)
+        assert end.counts().sessions == 1
+
+
 # --- what is refused ---
 
 

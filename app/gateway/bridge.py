@@ -17,11 +17,13 @@ from app.codec import encode_json
 from app.gateway.lines import Address
 from app.gateway.node import Node, Wire
 from app.gateway.outbox import Outbox, Piece, Publication
+from app.gateway.presence import former_nodes, is_stale, read_state
 from app.gateway.switchboard import Switchboard
 from app.gateway.translation import (
     block_publication,
     command_of,
     event_publication,
+    numbered,
     point_of,
     readable,
     report_publication,
@@ -132,6 +134,8 @@ class Gateway:
         self._retry_at_ms = 0
         self._nodes: dict[str, Node] = {}
         self._updates = Updates(outbox, tell=self._add_event)
+        # Not met since the start; what is retained about them may be of a gateway that was killed.
+        self._former = former_nodes(outbox, site=config.site, points=config.points, now_ns=clock_ns())
         self._stopped = False
 
     @property
@@ -325,13 +329,15 @@ class Gateway:
                 self._greet()
             elif happening.what == "disconnected":
                 self._connected = False
+            elif happening.what == "message" and happening.topic.endswith("/state"):
+                self._hear_state(happening)
             elif happening.what == "message":
                 self._command(happening)
             elif happening.mid in self._in_flight:
                 self._acknowledged.append(self._in_flight.pop(happening.mid))
 
     def _subscribe(self, node: Node) -> None:
-        for leaf in ("command", "update"):
+        for leaf in ("command", "update", "state"):
             self._uplink.subscribe(node.point.topic(leaf))
 
     def _greet(self) -> None:
@@ -340,6 +346,17 @@ class Gateway:
         for node in self._nodes.values():
             self._subscribe(node)
             self._publish_state(node)
+        for topic in self._former:
+            self._uplink.subscribe(topic)
+
+    def _hear_state(self, happening: Happening) -> None:
+        """Put right what is retained about a node and is not so."""
+        met = next((n for n in self._nodes.values() if n.point.topic("state") == happening.topic), None)
+        node = met or self._former.get(happening.topic)
+        if node is not None and is_stale(
+            read_state(happening.payload), online=node.online, gateway=str(self._config.point)
+        ):
+            self._publish_state(node)
 
     def _forward(self) -> None:
         """Publish what waits, oldest first; the client itself sends again what a connection broke off."""
@@ -347,7 +364,8 @@ class Gateway:
         if not self._connected or room <= 0:
             return
         for row in self._outbox.rows(after=self._last_row, most=room):
-            self._in_flight[self._uplink.publish(row.publication)] = row.id
+            named = numbered(row.publication, store=self._outbox.store, serial=row.id)
+            self._in_flight[self._uplink.publish(named)] = row.id
             self._last_row = row.id
 
     def _command(self, happening: Happening) -> None:

@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS pieces (node TEXT NOT NULL, boot INTEGER NOT NULL, bu
     first INTEGER NOT NULL, arrived_ns INTEGER NOT NULL, samples BLOB NOT NULL,
     PRIMARY KEY (node, boot, burst, first));
 CREATE TABLE IF NOT EXISTS nodes (name TEXT PRIMARY KEY, hello TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS identity (store TEXT NOT NULL);
+INSERT INTO identity SELECT lower(hex(randomblob(8))) WHERE NOT EXISTS (SELECT 1 FROM identity);
 """
 
 
@@ -85,6 +87,7 @@ class Outbox:
         self._connection.executescript(_SCHEMA)
         self._most_bytes = most_bytes
         self._said: Counter[str] = Counter()
+        (self._store,) = self._connection.execute("SELECT store FROM identity").fetchone()
         (self._bytes,) = self._connection.execute("SELECT COALESCE(SUM(LENGTH(payload)), 0) FROM outbox").fetchone()
 
     def close(self) -> None:
@@ -95,6 +98,11 @@ class Outbox:
     def connection(self) -> sqlite3.Connection:
         """Of the file, for what else is written in its transactions."""
         return self._connection
+
+    @property
+    def store(self) -> str:
+        """Tells this store from any other: within it, no number of a publication is given out twice."""
+        return str(self._store)
 
     @property
     def full(self) -> bool:
@@ -183,3 +191,7 @@ class Outbox:
         """What a node last said of itself; empty where nothing is known."""
         found = self._connection.execute("SELECT hello FROM nodes WHERE name = ?", (node,)).fetchone()
         return {} if found is None else dict(json.loads(found[0]))
+
+    def names(self) -> list[str]:
+        """Nodes that have ever said who they are."""
+        return [name for (name,) in self._connection.execute("SELECT name FROM nodes ORDER BY name")]

@@ -20,7 +20,15 @@ from edge.node.link.messages import CODES
 from edge.node.link.session import Message
 from features.errors import ParameterError, ProtocolError
 
-__all__ = ["block_publication", "command_of", "event_publication", "point_of", "readable", "report_publication"]
+__all__ = [
+    "block_publication",
+    "command_of",
+    "event_publication",
+    "numbered",
+    "point_of",
+    "readable",
+    "report_publication",
+]
 
 _COMMANDS = tuple(kind.name for kind in messages.KINDS if kind.sender == "host" and kind.name != "time")
 _LONGEST_ID = 64
@@ -201,6 +209,32 @@ def event_publication(point: PointId, kind: str, entries: Mapping[str, Any], *, 
     """
     payload = {"v": VERSION, "node": node, "kind": kind, "time_ns": now_ns, **entries}
     return Publication(point.topic("event"), encode_json(payload))
+
+
+def numbered(publication: Publication, *, store: str, serial: int) -> Publication:
+    """Name a report or event, so that who hears it twice knows; a block is known by what it holds.
+
+    Parameters
+    ----------
+    publication : Publication
+    store : str
+        Of the gateway's store.
+    serial : int
+        Of the publication within the store.
+
+    Returns
+    -------
+    Publication
+
+    Examples
+    --------
+    >>> numbered(Publication("raceway/v1/a/b/c/event", b'{"v":1}'), store="5e", serial=7).payload
+    b'{"v":1,"store":"5e","serial":7}'
+    """
+    if not publication.topic.endswith(("/report", "/event")):
+        return publication
+    name = encode_json({"store": store, "serial": serial})
+    return Publication(publication.topic, publication.payload[:-1] + b"," + name[1:])
 
 
 def command_of(payload: bytes) -> tuple[str | None, Message]:

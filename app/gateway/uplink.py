@@ -166,5 +166,6 @@ class Uplink:
 
     def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
         del client, userdata
-        if not message.retain:
+        # A command that is kept for whoever comes is none; a state is kept on purpose.
+        if not message.retain or message.topic.endswith("/state"):
             self._tell(Happening("message", topic=message.topic, payload=bytes(message.payload)))

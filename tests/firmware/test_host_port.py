@@ -128,6 +128,36 @@ def test_bytes_are_lost_at_the_rate_that_is_asked_for(program: Path, tmp_path: P
         assert abs(received - 8100) < 200
 
 
+def test_frames_are_lost_whole_at_the_rate_that_is_asked_for(program: Path, tmp_path: Path) -> None:
+    sent = [b"%04d" % i for i in range(4000)]
+    with host_node(program, tmp_path, arguments=["lose-frames=100000", "seed=5"]) as node:
+        node.link.settimeout(2.0)
+        node.link.sendall(b"".join(b"e\x05" + one + b"\0" for one in sent))
+        received = b""
+        try:
+            while part := node.link.recv(4096):
+                received += part
+        except TimeoutError:
+            pass
+    # The greeting leads the first one that comes back.
+    frames = received.removeprefix(b"!").split(b"\0")[:-1]
+    assert set(frames) <= set(sent)
+    assert frames == sorted(frames)
+    # Each way takes a tenth; the deviation of the count is 25.
+    assert abs(len(frames) - 3240) < 125
+
+
+def test_a_link_that_hangs_up_closes_its_line_and_serves_the_next_one(program: Path, tmp_path: Path) -> None:
+    with host_node(program, tmp_path, arguments=["up=1000", "down=300", "hang=1"]) as node:
+        node.link.settimeout(20.0)
+        while node.link.recv(64):
+            pass
+        line = node.reconnect("link")
+        line.settimeout(20.0)
+        line.sendall(b"?")
+        assert line.recv(1) == b"?"
+
+
 def test_a_link_that_is_down_loses_everything(program: Path, tmp_path: Path) -> None:
     with host_node(program, tmp_path, arguments=["up=0", "down=1000"]) as node:
         node.link.settimeout(0.5)

@@ -19,6 +19,7 @@ from link_channels import Hazards
 from speaking_nodes import HELLO, SpeakingNode, report, unix
 
 from app.codec import decode_block
+from app.fleet.consuming import Publications
 from app.gateway.bridge import Gateway, GatewayConfig
 from app.gateway.lines import Address, LineError, listen
 from app.gateway.outbox import Outbox, Piece, Publication
@@ -79,7 +80,12 @@ class StandIn:
         self.wake()
 
     def command(self, topic: str, **entries: Any) -> None:
-        self._happened.append(Happening("message", topic=topic, payload=json.dumps({"v": 1, **entries}).encode()))
+        self.say(topic, {"v": 1, **entries})
+
+    def say(self, topic: str, entries: dict[str, Any]) -> None:
+        """Hand a message to the gateway, as if it was subscribed to."""
+        assert topic in self.topics
+        self._happened.append(Happening("message", topic=topic, payload=json.dumps(entries).encode()))
         self.wake()
 
     def of(self, leaf: str) -> list[dict[str, Any]]:
@@ -242,11 +248,11 @@ def test_a_node_of_an_impossible_name_is_hung_up_on(running: Running) -> None:
     assert "a+b" not in running.gateway.nodes
 
 
-def test_ingest_passes_over_what_gateways_and_nodes_say(running: Running, node: SpeakingNode) -> None:
+def test_ingest_understands_all_that_gateways_and_nodes_say(running: Running, node: SpeakingNode) -> None:
     node.say(report(0))
     wait(lambda: running.broker.of("report"))
     said = [Arrival(p.topic, p.payload, 0) for p in running.broker.published]
-    said += [Arrival(topic, b"{}", 0) for topic in running.broker.retained]
+    said += [Arrival(topic, json.dumps(state).encode(), 0) for topic, state in running.broker.retained.items()]
     assert sort_arrivals(said, limits=Limits(), compress=bytes).refused == []
 
 
@@ -333,6 +339,63 @@ def test_at_most_a_hundred_publications_are_in_flight(tmp_path: Path) -> None:
     assert len(running.broker.published) == 100
     node.end()
     running.end()
+
+
+def test_what_a_killed_gateway_publishes_again_is_known_by_its_number(tmp_path: Path) -> None:
+    first = Running(tmp_path, there=False)
+    first.broker.silent = True
+    node = SpeakingNode(unix(first.socket), "n", session=5)
+    node.start()
+    node.say(*(report(i) for i in range(20)))
+    wait(lambda: node.link.counts.sessions and node.pending == 0)
+    first.broker.come()
+    wait(lambda: len(numbers(first.broker)) == 20)
+    # No acknowledgement has come: it ends as if it was killed.
+    first.end()
+    second = Running(tmp_path)
+    node.say(*(report(i) for i in range(20, 25)))
+    wait(lambda: len(numbers(second.broker)) >= 25)
+    node.end()
+    second.end()
+    heard = first.broker.published + second.broker.published
+    known, publications = [p.payload for p in first.broker.published], Publications()
+    new = [json.loads(p.payload) for p in heard if publications.is_new(json.loads(p.payload))]
+    assert [one["number"] for one in new if "number" in one] == list(range(25))
+    assert [p.payload for p in second.broker.published][: len(known)] == known
+
+
+# --- states that are not so ---
+
+
+def test_what_a_killed_gateway_left_as_online_is_put_right_by_the_next_one(tmp_path: Path) -> None:
+    topic = "raceway/v1/plant/n/node/state"
+    first = Running(tmp_path)
+    node = SpeakingNode(unix(first.socket), "n", session=5)
+    node.start()
+    wait(lambda: "firmware" in first.broker.retained.get(topic, {}))
+    left = dict(first.broker.retained[topic], state="online")
+    node.end()
+    first.end()
+    second = Running(tmp_path)
+    wait(lambda: topic in second.broker.topics)
+    second.broker.say(topic, left | {"gateway": "plant/other/gateway"})
+    second.broker.say(topic, left | {"state": "offline"})
+    second.broker.say(topic, left)
+    state = wait(lambda: second.broker.retained.get(topic))
+    assert (state["state"], state["firmware"], state["gateway"]) == ("offline", "1.0", "plant/gw/gateway")
+    second.end()
+
+
+def test_what_the_gateway_that_a_node_has_left_says_late_is_put_right(running: Running, node: SpeakingNode) -> None:
+    topic = f"raceway/v1/plant/{node.link.config.name}/state"
+    state = wait(
+        lambda: running.broker.retained.get(topic, {}).get("state") == "online" and running.broker.retained[topic]
+    )
+    running.broker.retained.clear()
+    running.broker.say(topic, state | {"state": "offline"})
+    running.broker.say(topic, state | {"gateway": "plant/other/gateway"})
+    running.broker.say(topic, state | {"state": "offline", "gateway": "plant/other/gateway"})
+    assert wait(lambda: running.broker.retained.get(topic))["state"] == "online"
 
 
 # --- commands ---

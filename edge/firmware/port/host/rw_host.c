@@ -9,8 +9,10 @@
  *   cut=N           the supply fails in the N-th operation of flash: the process ends with status 77
  *   low=N           the supply is low while the N-th second of the process runs, from 0
  *   lose-ppm=N      so many of a million bytes of the link are lost, each way
+ *   lose-frames=N   so many of a million frames of the link are lost, each way: what a zero byte ends
  *   lose-samples=N  each so many samples, one is lost
  *   up=MS down=MS   the link works for so long, then it loses everything for so long, in turn
+ *   hang=1          while the link is down, its line is closed
  *   seed=N          of what is lost
  * A reset starts the program again within the process. The watchdog is an alarm of 4 s.
  */
@@ -37,9 +39,15 @@
 #define WATCHDOG_S 4u
 #define POWER_CUT 77
 #define MILLION 1000000u
+#define REPLAYED_AT_ONCE 32u /* samples: what the node has room for, while it sleeps */
 
 struct rw_line {
     int listening, peer; /* -1 where there is none */
+};
+
+/* Of frames, one way: whether the one at hand is lost, and whether that is drawn yet. */
+struct rw_loss {
+    bool within, lost;
 };
 
 struct rw_host {
@@ -53,7 +61,8 @@ struct rw_host {
     int16_t *replay;
     size_t replay_n;
     uint64_t replayed, taken; /* samples so far: of the replay, and of all */
-    uint32_t rate_hz, lose_ppm, lose_samples, up_ms, down_ms, low_s, waits;
+    uint32_t rate_hz, lose_ppm, lose_frames, lose_samples, up_ms, down_ms, low_s, waits, hangs;
+    struct rw_loss in, out;
     uint64_t random;
     uint64_t started_ns, replay_started_ns;
     enum rw_reset reason;
@@ -109,6 +118,18 @@ static bool byte_is_lost(void)
     return host.lose_ppm != 0 && drawn_below(MILLION) < host.lose_ppm;
 }
 
+static bool frame_is_lost(struct rw_loss *loss, uint8_t byte)
+{
+    if (!loss->within) {
+        loss->within = true;
+        loss->lost = host.lose_frames != 0 && drawn_below(MILLION) < host.lose_frames;
+    }
+    if (byte == 0) {
+        loss->within = false;
+    }
+    return loss->lost;
+}
+
 static void listen_on(struct rw_line *line, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -149,22 +170,34 @@ static size_t read_line(struct rw_line *line, uint8_t *to, size_t n)
     return got > 0 ? (size_t)got : 0;
 }
 
-static size_t keep_some(uint8_t *bytes, size_t n)
+static size_t keep_some(struct rw_loss *loss, uint8_t *bytes, size_t n)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < n && !link_is_down(); i++) {
-        if (!byte_is_lost()) {
+        if (!frame_is_lost(loss, bytes[i]) && !byte_is_lost()) {
             bytes[kept++] = bytes[i];
         }
     }
     return kept;
 }
 
+/* The peer sees the line closed, and is let in again when the link is up. */
+static bool link_hangs(void)
+{
+    if (!host.hangs || !link_is_down()) {
+        return false;
+    }
+    if (host.link.peer >= 0) {
+        close_peer(&host.link);
+    }
+    return true;
+}
+
 static size_t receive(void *context, uint8_t *to, size_t n)
 {
     (void)context;
-    return keep_some(to, read_line(&host.link, to, n));
+    return link_hangs() ? 0 : keep_some(&host.in, to, read_line(&host.link, to, n));
 }
 
 /* Without a peer, or while the link is down, bytes are lost as on an open wire. */
@@ -173,9 +206,11 @@ static size_t send_bytes(void *context, const uint8_t *from, size_t n)
     uint8_t kept[512];
 
     (void)context;
-    accept_peer(&host.link);
+    if (!link_hangs()) {
+        accept_peer(&host.link);
+    }
     n = n < sizeof kept ? n : sizeof kept;
-    if (host.link.peer < 0 || host.lose_ppm == 0) {
+    if (host.link.peer < 0 || (host.lose_ppm == 0 && host.lose_frames == 0)) {
         if (host.link.peer < 0 || link_is_down()) {
             return n;
         }
@@ -186,7 +221,7 @@ static size_t send_bytes(void *context, const uint8_t *from, size_t n)
         return sent > 0 ? (size_t)sent : 0;
     }
     memcpy(kept, from, n);
-    const size_t left = keep_some(kept, n);
+    const size_t left = keep_some(&host.out, kept, n);
     for (size_t done = 0; done < left;) { /* what was drawn as lost must not be drawn again: all of it goes out now */
         const ssize_t sent = send(host.link.peer, kept + done, left - done, MSG_NOSIGNAL);
         if (sent < 0 && errno != EAGAIN) {
@@ -265,9 +300,13 @@ static struct pollfd watched(const struct rw_line *line)
 static void sleep_ms(void *context, uint32_t ms)
 {
     struct pollfd fds[2] = {watched(&host.link), watched(&host.samples)};
-    const uint32_t replaying_ms = 5;
+    const uint32_t whole_ms = host.rate_hz == 0 ? 0 : REPLAYED_AT_ONCE * 1000u / host.rate_hz;
+    const uint32_t replaying_ms = whole_ms < 5u ? 5u : whole_ms;
 
     (void)context;
+    if (link_hangs()) {
+        fds[0].fd = -1;
+    }
     if (host.port.sink == NULL || host.port.held) {
         fds[1].fd = -1;
     }
@@ -400,7 +439,8 @@ static bool take_number(const char *argument)
     } numbers[] = {
         {"cut", &host.nor.cut_at},     {"rate", &host.rate_hz},           {"low", &host.low_s},
         {"lose-ppm", &host.lose_ppm},  {"lose-samples", &host.lose_samples}, {"up", &host.up_ms},
-        {"down", &host.down_ms},       {"wait", &host.waits},
+        {"down", &host.down_ms},       {"wait", &host.waits},              {"hang", &host.hangs},
+        {"lose-frames", &host.lose_frames},
     };
     const char *value;
 

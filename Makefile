@@ -55,6 +55,7 @@ contract: $(READY)dev  ## Write what the node's C code takes from the feature co
 bench: $(READY)dev packages  ## Measure speed into docs/results
 	$(BIN)/raceway bench features --output docs/results/features.json
 	$(BIN)/raceway bench ingest --output docs/results/ingest.json
+	$(BIN)/raceway bench fleet --output docs/results/fleet.json
 	$(BIN)/raceway results --output docs/RESULTS.md
 
 results: $(READY)dev  ## Measure the models on public data into docs/results

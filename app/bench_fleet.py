@@ -1,4 +1,4 @@
-"""A fleet of nodes in C against one gateway and one broker, on lines that lose frames and drop: what is lost or doubled.
+"""A fleet of nodes in C against one gateway and broker, on lines that lose frames and drop: what is lost or doubled.
 
 Each node writes down what it reports; a subscriber counts what comes. Refuses fleets whose nodes do not all report.
 """
@@ -97,8 +97,8 @@ def bench_fleet(plan: FleetPlan, *, progress: Callable[[float], None]) -> dict[s
     Returns
     -------
     dict
-        ``reports_made`` by the nodes' own account, ``reports_arrived``, ``lost``, ``doubled``, ``published_again`` (by a
-        killed gateway, and known by their numbers), ``given_up`` (by nodes, for want of room; they count as lost),
+        ``reports_made`` by the nodes' own account, ``reports_arrived``, ``lost``, ``doubled``, ``published_again`` (by
+        a killed gateway, known by their numbers), ``given_up`` (by nodes, for want of room; they count as lost),
         ``restarts`` of nodes, delays from the making of a report to the subscriber, what the gateway took.
 
     Raises

@@ -81,6 +81,29 @@ SECTIONS = (
         },
     ),
     Section(
+        "fleet.json",
+        "A fleet over one gateway",
+        "raceway bench fleet",
+        "Nodes in C as processes, each on a line of its own to one gateway and Mosquitto, one report a second. On every "
+        "line this share of the frames is lost each way, and every 20 to 60 s it loses everything for 0.5 to 4 s, with "
+        "half of the nodes by hanging up. What a node made is what it wrote down itself; what arrived is counted at a "
+        "subscriber, after the time given. The delay is from the making of a report, its line down or not.",
+        {
+            "nodes": ("nodes", ",d"),
+            "minutes": ("minutes", ".1f"),
+            "frame_loss": ("frames lost", ".1%"),
+            "drops": ("drops of lines", ",d"),
+            "reports_made": ("reports made", ",d"),
+            "reports_arrived": ("reports that arrived", ",d"),
+            "lost": ("lost", ",d"),
+            "doubled": ("doubled", ",d"),
+            "delay_median_s": ("median delay, s", ".3f"),
+            "delay_p99_s": ("99th percentile of the delay, s", ".2f"),
+            "gateway_cpu_share": ("of one core, taken by the gateway", ".1%"),
+            "gateway_rss_mb": ("memory of the gateway, MiB", ",.0f"),
+        },
+    ),
+    Section(
         "features.json",
         "Feature extraction",
         "raceway bench features",

@@ -41,3 +41,21 @@ def bench_features(ctx: click.Context, /) -> dict[str, Any]:
 
     with progress_bar("Measuring", 100) as show:
         return bench_features(progress=show)
+
+
+@bench.command("fleet")
+@click.option("--nodes", default=100, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--minutes", default=10.0, show_default=True, type=click.FloatRange(0.05))
+@click.option("--loss", default=0.01, show_default=True, type=click.FloatRange(0.0, 0.5), help="Share of frames.")
+@click.option("--kill-gateway", is_flag=True, help="Kill the gateway half way, and start it again.")
+@measured
+def bench_fleet(
+    ctx: click.Context, /, *, nodes: int, minutes: float, loss: float, kill_gateway: bool
+) -> dict[str, Any]:
+    """What becomes of the reports of a fleet of nodes in C on lines that lose frames and drop, over one gateway."""
+    settings_of(ctx)
+    from app.bench_fleet import FleetPlan, bench_fleet
+
+    plan = FleetPlan(nodes, 60.0 * minutes, loss, kills_gateway=kill_gateway)
+    with progress_bar("Running", 100) as show:
+        return bench_fleet(plan, progress=lambda share: show(round(100 * share)))

@@ -1,4 +1,4 @@
-"""Nodes that run as processes by the dozen: built to write down what they report, started with what goes wrong on their lines.
+"""Nodes that run as processes by the dozen, write down what they report, and have faults on their lines.
 
 What a node made is known apart from what arrives of it. Tallies that are cut off within an entry are refused.
 """
@@ -115,11 +115,12 @@ def read_tally(path: Path) -> Tally:
     if len(data) % _ENTRY.itemsize:
         raise RecordingError(f"{path} ends within an entry of {_ENTRY.itemsize} bytes; it is no tally of reports")
     made_ns: dict[tuple[int, int], int] = {}
-    start, given_up = 0, 0
-    for number, given_up, time_ns in np.frombuffer(data, _ENTRY).tolist():
+    entries = np.frombuffer(data, _ENTRY)
+    start = 0
+    for number, _, time_ns in entries.tolist():
         start += number == 0
         made_ns[start, number] = time_ns
-    return Tally(made_ns, given_up)
+    return Tally(made_ns, int(entries["given_up"][-1]) if entries.size else 0)
 
 
 def build_tallying_node(

@@ -1,4 +1,4 @@
-"""What is counted of a fleet, and what a consumer of gateways takes as new and as reachable."""
+"""What is counted of a fleet, and what a consumer of gateways takes as new."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.fleet.consuming import Publications, is_reached
+from app.fleet.consuming import Publications
 from app.fleet.counting import Heard, count_reports
 from edge.node.tally import Faults, read_tally
 from features.errors import RecordingError
@@ -54,14 +54,6 @@ def test_the_oldest_publications_are_forgotten() -> None:
     assert all(publications.is_new({"store": "a", "serial": serial}) for serial in range(10_000))
     assert not publications.is_new({"store": "a", "serial": 9_000})
     assert publications.is_new({"store": "a", "serial": 0})
-
-
-@pytest.mark.parametrize(
-    ("node", "gateway", "reached"),
-    [("online", "online", True), ("online", "offline", False), ("offline", "online", False), ("online", None, False)],
-)
-def test_a_node_is_reached_where_it_and_its_gateway_are_online(node: str, gateway: str | None, reached: bool) -> None:
-    assert is_reached({"state": node}, None if gateway is None else {"state": gateway}) is reached
 
 
 def test_a_tally_tells_the_starts_of_a_node_apart(tmp_path: Path) -> None:

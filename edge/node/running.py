@@ -202,6 +202,14 @@ class RunningNode:
         self._process.kill()
         self._process.wait()
 
+    def ended(self, *, within_s: float = 5.0) -> bool:
+        """Whether the process has ended by itself, or does within a moment."""
+        try:
+            self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def errors(self) -> str:
         """What process and board wrote for people so far."""
         return (self._folder / "errors.txt").read_text(errors="replace").strip()

@@ -84,10 +84,11 @@ SECTIONS = (
         "fleet.json",
         "A fleet over one gateway",
         "raceway bench fleet",
-        "Nodes in C as processes, each on a line of its own to one gateway and Mosquitto, one report a second. On every "
-        "line this share of the frames is lost each way, and every 20 to 60 s it loses everything for 0.5 to 4 s, with "
-        "half of the nodes by hanging up. What a node made is what it wrote down itself; what arrived is counted at a "
-        "subscriber, after the time given. The delay is from the making of a report, its line down or not.",
+        "Nodes in C as processes, each on a line of its own to one gateway and Mosquitto, one report a second. On "
+        "every line this share of the frames is lost each way, and every 20 to 60 s it loses everything for 0.5 to 4 "
+        "s, with half of the nodes by hanging up. What a node made is what it wrote down itself; what arrived is "
+        "counted at a subscriber, after the time given. The delay is from the making of a report, its line down or "
+        "not.",
         {
             "nodes": ("nodes", ",d"),
             "minutes": ("minutes", ".1f"),

@@ -43,6 +43,7 @@
 
 struct rw_line {
     int listening, peer; /* -1 where there is none */
+    const char *path;    /* NULL where it is not asked for */
 };
 
 /* Of frames, one way: whether the one at hand is lost, and whether that is drawn yet. */
@@ -71,7 +72,7 @@ struct rw_host {
     char name[33];
 };
 
-static struct rw_host host = {.link = {-1, -1}, .samples = {-1, -1}, .flash_file = -1, .name = "host"};
+static struct rw_host host = {.link = {-1, -1, NULL}, .samples = {-1, -1, NULL}, .flash_file = -1, .name = "host"};
 static uint8_t flash_memory[FLASH_BYTES] __attribute__((aligned(8)));
 
 /* Leak detection wants rights over processes that containers withhold. */
@@ -130,10 +131,14 @@ static bool frame_is_lost(struct rw_loss *loss, uint8_t byte)
     return loss->lost;
 }
 
-static void listen_on(struct rw_line *line, const char *path)
+static void listen_on(struct rw_line *line)
 {
+    const char *path = line->path;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
+    if (path == NULL) {
+        return;
+    }
     if (strlen(path) >= sizeof address.sun_path) {
         errno = ENAMETOOLONG;
         stop(path);
@@ -463,9 +468,9 @@ static void take_argument(const char *argument)
     const char *value;
 
     if (is(argument, "link", &value)) {
-        listen_on(&host.link, value);
+        host.link.path = value;
     } else if (is(argument, "samples", &value)) {
-        listen_on(&host.samples, value);
+        host.samples.path = value;
     } else if (is(argument, "replay", &value)) {
         open_replay(value);
     } else if (is(argument, "name", &value) && value[0] != '\0' && strlen(value) < sizeof host.name) {
@@ -513,6 +518,9 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         take_argument(argv[i]);
     }
+    /* Only now: who finds a line open takes all arguments for good ones. */
+    listen_on(&host.link);
+    listen_on(&host.samples);
     host.nor.memory = flash_memory;
     host.nor.flash = board.flash;
     host.nor.changed = changed;

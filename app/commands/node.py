@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from app.commands.node_images import image, inspect, keygen, package, resign
+from app.commands.node_images import image, inspect, keygen, networks, package, resign
 
 __all__ = ["node"]
 
@@ -14,5 +14,5 @@ def node() -> None:
     """Make keys for nodes, and sign what they run."""
 
 
-for command in (image, inspect, keygen, package, resign):
+for command in (image, inspect, keygen, networks, package, resign):
     node.add_command(command)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-__all__ = ["image", "inspect", "keygen", "package", "resign"]
+__all__ = ["image", "inspect", "keygen", "networks", "package", "resign"]
 
 _FILE = click.Path(path_type=Path)
 _PRIVATE, _PUBLIC, _HEADER = "private.pem", "public.pem", "rw_update_keys.h"
@@ -34,6 +34,31 @@ def keygen(folder: Path) -> None:
     (folder / _PUBLIC).write_bytes(render_public_key(public))
     (folder / _HEADER).write_text(render_key_header([public]))
     click.echo(f"{place}: to sign with, not encrypted; {folder / _HEADER} goes into the firmware")
+
+
+@click.command()
+@click.argument("folder", type=_FILE)
+@click.option("--health", type=_FILE, required=True, help="Rebuilds scaled features (.tflite, int8).")
+@click.option("--kinds", type=_FILE, help="From samples to fault kinds (.tflite, int8).")
+@click.option("--runtime", type=click.Choice(["raceway", "tflm"]), default="raceway", show_default=True)
+def networks(folder: Path, *, health: Path, kinds: Path | None, runtime: str) -> None:
+    """Write into FOLDER the networks that are built into a node's firmware (docs/NODE.md).
+
+    They judge until a slot holds a model: compiled to C, or as a CMake project for a TFLite Micro library of yours.
+    """
+    from app.edge_report import read_model
+    from edge.node.factory import write_factory, write_tflm_factory
+    from features.errors import ParameterError
+
+    if folder.exists() and any(folder.iterdir()):
+        raise ParameterError(f"{folder} is not empty; name another folder")
+    first, second = read_model(health), None if kinds is None else read_model(kinds)
+    if runtime == "tflm":
+        write_tflm_factory(folder, health=first, kinds=second)
+        click.echo(f"{folder}: cmake -B build -DRW_FIRMWARE=edge/firmware -DTFLM_ROOT=FOLDER")
+    else:
+        sources, _ = write_factory(folder, health=first, kinds=second)
+        click.echo(f"{folder}: {len(sources)} C files, networks.c among them")
 
 
 @click.command()

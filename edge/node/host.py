@@ -33,6 +33,7 @@ def build_host_firmware(
     folder: Path,
     *,
     includes: Sequence[Path] = (),
+    libraries: Sequence[str | Path] = (),
     sanitise: bool = False,
 ) -> Path:
     """Compile and link a program with the port of the host.
@@ -45,6 +46,8 @@ def build_host_firmware(
         Takes objects and program; it is made where there is none. Objects of earlier builds there are used again.
     includes : sequence of Path
         Folders of headers, beside those of the port.
+    libraries : sequence of str or Path
+        What is linked besides, in this order.
     sanitise : bool
         With the address and the undefined-behaviour sanitiser, either ending the program.
 
@@ -66,7 +69,7 @@ def build_host_firmware(
     flags = [*_FLAGS, *(_SANITISERS if sanitise else ())]
     own = [Source(PORT / "host" / "rw_host.c", "board"), Source(PORT / "rw_nor.c", "board")]
     objects = compile_sources([*own, *sources], folder, [compiler, *flags], [PORT, *includes])
-    done = run_tool([compiler, *flags, *map(str, objects), "-o", str(program)])
+    done = run_tool([compiler, *flags, *map(str, [*objects, *libraries]), "-o", str(program)])
     if done.returncode:
         raise ToolchainError(f"the firmware for the host does not link: {reason_of(done.stderr)}", tool=compiler)
     return program

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tflites import convolutional, dense, rewritten
+from tflm_stand_in import stand_in
 
 from edge.oracle import measure_arena
 from edge.tflite.reading import read_tflite
@@ -20,60 +21,6 @@ from features.errors import ArtifactError, ParameterError
 
 _GCC = pytest.mark.skipif(shutil.which("gcc") is None or shutil.which("g++") is None, reason="no gcc with g++ here")
 _CMAKE = pytest.mark.skipif(shutil.which("cmake") is None, reason="no cmake here")
-
-# What the shim uses of TFLite Micro, so far as a compiler must see it; its output is the start of its input.
-_STAND_IN = {
-    "tensorflow/lite/schema/schema_generated.h": """
-        #pragma once
-        namespace tflite {
-        struct Model {};
-        inline const Model *GetModel(const void *data) { return static_cast<const Model *>(data); }
-        }
-    """,
-    "tensorflow/lite/micro/micro_mutable_op_resolver.h": """
-        #pragma once
-        #ifndef TF_LITE_STATIC_MEMORY
-        #error the tensors would be of another layout
-        #endif
-        enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1 };
-        namespace tflite {
-        struct MicroOpResolver {};
-        template <unsigned int capacity>
-        struct MicroMutableOpResolver : MicroOpResolver {
-            unsigned int taken = 0;
-            TfLiteStatus Add() { return taken++ < capacity ? kTfLiteOk : kTfLiteError; }
-            METHODS
-        };
-        }
-    """,
-    "tensorflow/lite/micro/micro_interpreter.h": """
-        #pragma once
-        #include <cstddef>
-        #include <cstdint>
-        #include <cstring>
-        #include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
-        #include "tensorflow/lite/schema/schema_generated.h"
-        struct TfLiteTensor { struct { char *raw; } data; size_t bytes; };
-        namespace tflite {
-        class MicroInterpreter {
-         public:
-            MicroInterpreter(const Model *, const MicroOpResolver &, uint8_t *arena, size_t bytes)
-                : bytes_(bytes), ends_{{{reinterpret_cast<char *>(arena)}, 40},
-                                       {{reinterpret_cast<char *>(arena) + 40}, 8}} {}
-            TfLiteStatus AllocateTensors() { return bytes_ >= 48 ? kTfLiteOk : kTfLiteError; }
-            TfLiteTensor *input(size_t) { return &ends_[0]; }
-            TfLiteTensor *output(size_t) { return &ends_[1]; }
-            TfLiteStatus Invoke() {
-                std::memcpy(ends_[1].data.raw, ends_[0].data.raw, 8);
-                return ends_[0].data.raw[39] == 77 ? kTfLiteError : kTfLiteOk;
-            }
-         private:
-            size_t bytes_;
-            TfLiteTensor ends_[2];
-        };
-        }
-    """,
-}
 
 _CALLER = """
 #include <stdio.h>
@@ -98,20 +45,6 @@ int main(void)
 """
 
 
-def _stand_in(root: Path) -> Path:
-    """A folder that looks like TFLite Micro's, with a library in it."""
-    methods = "\n".join(f"TfLiteStatus {method_of(name)}() {{ return Add(); }}" for name in sorted(OPERATORS))
-    for path, text in _STAND_IN.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(re.sub(r"METHODS", methods, text))
-    library = root / "gen/linux_x86_64_default_gcc/lib"
-    library.mkdir(parents=True)
-    (root / "nothing.c").write_text("int rw_stand_in;\n")
-    _run("gcc", "-c", "nothing.c", "-o", "nothing.o", at=root)
-    _run("ar", "rcs", str(library / "libtensorflow-microlite.a"), "nothing.o", at=root)
-    return root
-
-
 def _run(*command: str, at: Path) -> str:
     done = subprocess.run(command, cwd=at, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -121,7 +54,7 @@ def _run(*command: str, at: Path) -> str:
 @_GCC
 def test_the_files_compile_without_a_warning(tmp_path: Path) -> None:
     folder = export_tflm(convolutional(), name="m2", folder=tmp_path / "m2")
-    root = _stand_in(tmp_path / "tflm")
+    root = stand_in(tmp_path / "tflm")
     (folder / "caller.c").write_text('#include "rw_m2.h"\nint status(void);\nint status(void) { return RW_M2_OK; }\n')
     strict = ("-Wall", "-Wextra", "-Wconversion", "-Wdouble-promotion", "-pedantic", "-Werror", "-c")
     for source in ("caller.c", "rw_m2_model.c"):
@@ -134,7 +67,7 @@ def test_the_files_compile_without_a_warning(tmp_path: Path) -> None:
 @_CMAKE
 def test_cmake_builds_it_and_the_calls_return_their_statuses(tmp_path: Path) -> None:
     folder = export_tflm(dense(), name="small", folder=tmp_path / "small")
-    root = _stand_in(tmp_path / "tflm")
+    root = stand_in(tmp_path / "tflm")
     _run("cmake", "-B", str(tmp_path / "build"), f"-DTFLM_ROOT={root}", at=folder)
     _run("cmake", "--build", str(tmp_path / "build"), at=folder)
     (tmp_path / "caller.c").write_text(_CALLER)
@@ -162,7 +95,7 @@ def test_without_the_library_cmake_says_so(tmp_path: Path, options: list[str], s
 @_GCC
 def test_a_folder_without_a_built_library_is_said(tmp_path: Path) -> None:
     folder = export_tflm(dense(), name="small", folder=tmp_path / "small")
-    shutil.rmtree(_stand_in(tmp_path / "tflm") / "gen")
+    shutil.rmtree(stand_in(tmp_path / "tflm") / "gen")
     done = subprocess.run(
         ["cmake", "-B", "build", f"-DTFLM_ROOT={tmp_path / 'tflm'}"],
         cwd=folder, capture_output=True, text=True, check=False,

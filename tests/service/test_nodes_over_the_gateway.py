@@ -33,7 +33,7 @@ _SECONDS = 15.0
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("node")
-    return build_tallying_node(folder, rate_hz=_RATE_HZ, n_samples=_N, period_ms=250, sanitise=True)
+    return build_tallying_node(folder, rate_hz=_RATE_HZ, n_samples=_N, period_ms=250)
 
 
 def _start(stack: Any, program: Path, folder: Path, i: int, rng: np.random.Generator) -> None:

@@ -29,13 +29,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", KERNELS)
-@_laws(batches(usual=2, thorough=10))
+@_laws(batches(usual=2, thorough=20))
 @given(seeds=_SEEDS)
 def test_kernels_equal_the_interpreter(name: str, seeds: list[int], folder: Path) -> None:
     assert differences([one_kernel(name, seed) for seed in seeds], folder) == []
 
 
-@_laws(batches(usual=3, thorough=20))
+@_laws(batches(usual=3, thorough=30))
 @given(seeds=_SEEDS)
 def test_networks_equal_the_interpreter(seeds: list[int], folder: Path) -> None:
     assert differences([chain(seed) for seed in seeds], folder) == []

@@ -23,11 +23,13 @@ __all__ = [
     "alarms",
     "asset_machines",
     "asset_points",
+    "audit",
     "blocks",
     "champions",
     "counters",
     "frozen_windows",
     "gateways",
+    "labels",
     "metadata",
     "node_events",
     "node_reports",
@@ -43,6 +45,7 @@ __all__ = [
     "rollout_members",
     "rollouts",
     "windows",
+    "work_orders",
 ]
 
 metadata = MetaData()
@@ -433,4 +436,65 @@ asset_points = Table(
     Column("speed_rpm", Float),
     Column("mounting", String(16)),
     Column("said", String, nullable=False),
+    # What alarms at the point and when, as JSON; empty for the settings' own.
+    Column("alarming", String),
+)
+
+# What people did, beside what alarms and roll-outs have journals of; rows are never changed.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("target", String(200), nullable=False),
+    Column("why", String, nullable=False),
+    Index("audit_by_target", "target", "id"),
+)
+
+# What people said of verdicts and machines, with the verdict that they spoke of; rows are never changed, a later one
+# of the same point and stretch of time holds over an earlier one.
+labels = Table(
+    "labels",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("point_id", ForeignKey("points.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("first_ns", BigInteger, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),
+    Column("alarm_id", BigInteger),
+    Column("named", String(32)),
+    Column("said", String(32)),
+    Column("score", Float),
+    Column("threshold", Float),
+    Column("bundle", String(200)),
+    Column("diagnosis_bundle", String(200)),
+    Column("contract", String(32)),
+    Column("origin", String(200), nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("why", String, nullable=False),
+    Index("labels_by_point", "point_id", "first_ns"),
+)
+
+# Work that a maintenance system was asked for, once for each key; what it closed it with comes back as a label.
+work_orders = Table(
+    "work_orders",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("point_id", ForeignKey("points.id"), nullable=False),
+    Column("alarm_id", BigInteger),
+    Column("asked_ns", BigInteger, nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("why", String, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_ns", BigInteger, nullable=False),
+    Column("failure", String),
+    Column("number", String(200)),
+    Column("closed_ns", BigInteger),
+    Column("closure", String(64)),
+    Index("work_orders_by_point", "point_id", "asked_ns"),
 )

@@ -23,9 +23,10 @@ $(READY)up: $(VENV)/bin/pip requirements/up.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# Python compiles what it imports; compiling all that is installed takes a minute more.
 $(READY)dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 	@echo "Installing what the tests need (a few minutes the first time) ..."
-	$(BIN)/pip install $(LOCKED) -r requirements/dev.txt
+	$(BIN)/pip install $(LOCKED) --no-compile -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(READY)up
 

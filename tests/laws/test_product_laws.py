@@ -16,7 +16,7 @@ from thoroughness import batches
 
 _BATCH, _ITEMS = 40, 3
 _LAWS = settings(
-    max_examples=batches(usual=8, thorough=80),
+    max_examples=batches(usual=5, thorough=80),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from app.access.roles import User, demand
 from app.alarms.lifecycle import SYSTEM, Action, AlarmState, Entry, LifecycleError, due, stepped
 from app.schema import alarm_journal, alarm_tags
 
@@ -21,6 +22,7 @@ __all__ = [
     "JournalRow",
     "Priority",
     "Tag",
+    "act",
     "end_shelves",
     "follow",
     "journal",
@@ -60,6 +62,30 @@ class JournalRow:
     point_id: str
     tag: str
     entry: Entry
+
+
+def act(
+    connection: Connection,
+    user: User,
+    point_id: str,
+    tag: str,
+    action: Action,
+    *,
+    now_ns: int,
+    why: str = "",
+    until_ns: int | None = None,
+) -> AlarmState:
+    """Take a step of an alarm as a person, if their role may work on alarms.
+
+    Raises
+    ------
+    ForbiddenError
+        If it may not.
+    LifecycleError
+        If the step is not admissible; nothing is written in either case.
+    """
+    demand(user, "work alarms")
+    return take(connection, point_id, tag, action, now_ns=now_ns, who=user.name, why=why, until_ns=until_ns)
 
 
 def take(
@@ -143,17 +169,21 @@ def end_shelves(connection: Connection, *, now_ns: int) -> list[Tag]:
     return back
 
 
-def set_priority(connection: Connection, point_id: str, tag: str, priority: Priority, *, now_ns: int, who: str) -> None:
+def set_priority(
+    connection: Connection, user: User, point_id: str, tag: str, priority: Priority, *, now_ns: int
+) -> None:
     """Say how urgent an alarm is; the journal has it as a comment.
 
     Raises
     ------
+    ForbiddenError
+        If the user's role may not work on alarms.
     LifecycleError
         If there is no such priority.
     """
     if priority not in PRIORITIES:
         raise LifecycleError(f"priority {priority!r} is none; one of {', '.join(PRIORITIES)} is wanted")
-    take(connection, point_id, tag, "comment", now_ns=now_ns, who=who, why=f"priority is {priority} from now on")
+    act(connection, user, point_id, tag, "comment", now_ns=now_ns, why=f"priority is {priority} from now on")
     connection.execute(alarm_tags.update().where(_own(point_id, tag)).values(priority=priority))
 
 

@@ -95,7 +95,8 @@ def _step(name: str, action: Action, words: str, *, shelf: bool = False, reasone
     """Add the subcommand of a step."""
 
     def run(ctx: click.Context, /, point: str, tag: str, **given: Any) -> None:
-        from app.alarms.register import take
+        from app.access.roles import User
+        from app.alarms.register import act
         from app.store import writing
 
         now_ns = time.time_ns()
@@ -103,16 +104,8 @@ def _step(name: str, action: Action, words: str, *, shelf: bool = False, reasone
         until_ns = None if hours is None else now_ns + round(hours * _HOUR_NS)
         with writing(_store(ctx)) as connection:
             _known(connection, point)
-            alarm = take(
-                connection,
-                point,
-                tag,
-                action,
-                now_ns=now_ns,
-                who=given["user"],
-                why=given["why"],
-                until_ns=until_ns,
-            )
+            user = User(given["user"], "admin")
+            alarm = act(connection, user, point, tag, action, now_ns=now_ns, why=given["why"], until_ns=until_ns)
         click.echo(f"{point} {tag}: {alarm.state}")
 
     options: list[Callable[..., Any]] = [

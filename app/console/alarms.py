@@ -6,15 +6,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import streamlit as st
 from sqlalchemy import Engine
 
+from app.access.roles import ForbiddenError, User
 from app.alarms.flood import FLOOD, Rate, alarm_rate
 from app.alarms.lifecycle import Action, AlarmState, LifecycleError
-from app.alarms.register import JournalRow, Tag, journal, tags, take
+from app.alarms.register import JournalRow, Tag, act, journal, tags
+from app.console.addresses import address
 from app.console.words import ago, clock
+from app.settings import Settings
 from app.store import point_rows, reading, writing
 
 __all__ = ["alarms_page"]
@@ -55,22 +57,21 @@ _OFFERED = {
 }
 
 
-def alarms_page(engine: Engine) -> None:
+def alarms_page(engine: Engine, settings: Settings, user: User) -> None:
     """Draw the page."""
+    del settings
     st.title("Alarms")
     now_ns = time.time_ns()
     with reading(engine) as connection:
         found, rate = tags(connection), alarm_rate(connection, now_ns=now_ns)
         names = {row.id: row.name for row in point_rows(connection)}
         steps = journal(connection, most=_STEPS)
-    # Beside the list, which may become empty: a field that is not drawn forgets what was written.
-    who = st.sidebar.text_input("Your name", key="who", help="It stands in the journal with all that you do.").strip()
     _summary(found, rate)
     shown = st.segmented_control("Shown", list(_SHOWN), default="To do", label_visibility="collapsed") or "To do"
     listed = [one for one in found if one.alarm.state in _SHOWN[shown]]
     if listed:
         marked = _table(listed, names, now_ns=now_ns, key=shown)
-        _steps(engine, marked, shown, now_ns=now_ns, who=who)
+        _steps(engine, marked, shown, user, now_ns=now_ns)
     else:
         st.success("Nothing waits." if shown == "To do" else "None.")
     _flood(rate)
@@ -93,7 +94,7 @@ def _table(listed: Sequence[Tag], names: dict[str, str], *, now_ns: int, key: st
     rows = [
         {
             "Priority": one.priority,
-            "Machine": f"/?point={quote(one.point_id, safe='')}#{names.get(one.point_id, one.point_id)}",
+            "Machine": f"{address('machine', point=one.point_id)}#{names.get(one.point_id, one.point_id)}",
             "Alarm": one.tag,
             "State": _SYMBOLS.get(one.alarm.state, one.alarm.state),
             "Condition": "present" if one.alarm.active else "gone",
@@ -118,32 +119,32 @@ def _until(alarm: AlarmState) -> str:
     return "" if alarm.until_ns is None else clock(alarm.until_ns)[:16]
 
 
-def _steps(engine: Engine, marked: Sequence[Tag], shown: str, *, now_ns: int, who: str) -> None:
+def _steps(engine: Engine, marked: Sequence[Tag], shown: str, user: User, *, now_ns: int) -> None:
     st.caption(
         "Mark alarms in the first column to work on them."
         if not marked
         else f"{len(marked)} marked"
-        if who
-        else f"{len(marked)} marked; write your name on the left to work on them."
+        if user.may("work alarms")
+        else f"{len(marked)} marked; as {user.role} you may look only."
     )
     columns = st.columns([3, 1])
     why = columns[0].text_input("Reason or note", key="why").strip()
     hours = _SHELVES_H[columns[1].selectbox("Shelve for", list(_SHELVES_H))] if shown == "To do" else 0
     for column, button in zip(st.columns(len(_OFFERED[shown])), _OFFERED[shown], strict=True):
-        missing = not marked or not who or (button.reason and not why)
+        missing = not marked or not user.may("work alarms") or (button.reason and not why)
         if column.button(button.label, disabled=missing, help=button.help, width="stretch"):
             until_ns = now_ns + hours * _HOUR_NS if button.action == "shelve" else None
-            _take(engine, marked, button.action, now_ns=now_ns, who=who, why=why, until_ns=until_ns)
+            _take(engine, user, marked, button.action, now_ns=now_ns, why=why, until_ns=until_ns)
 
 
-def _take(engine: Engine, marked: Sequence[Tag], action: Action, **given: Any) -> None:
+def _take(engine: Engine, user: User, marked: Sequence[Tag], action: Action, **given: Any) -> None:
     """Take the step of each alarm; those that have moved on meanwhile are said, the others are done."""
     refused = []
     for one in marked:
         try:
             with writing(engine) as connection:
-                take(connection, one.point_id, one.tag, action, **given)
-        except LifecycleError as error:
+                act(connection, user, one.point_id, one.tag, action, **given)
+        except (ForbiddenError, LifecycleError) as error:
             refused.append(f"{one.point_id} {one.tag}: {error}")
     if refused:
         st.warning("\n\n".join(refused))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import streamlit as st
 from sqlalchemy import Engine
 
+from app.access.roles import User
 from app.console.queries import point_counts, quarantined, refusal_counts
 from app.console.words import clock
+from app.settings import Settings
 from app.wire import REASONS
 
 __all__ = ["data_quality_page"]
@@ -15,8 +17,9 @@ _COLUMNS = ("blocks", "windows", "reports", "reports missing", "duplicates", "la
 _SHOWN = 200
 
 
-def data_quality_page(engine: Engine) -> None:
+def data_quality_page(engine: Engine, settings: Settings, user: User) -> None:
     """Draw the page; its content renews itself."""
+    del settings, user
     st.title("Data quality")
 
     @st.fragment(run_every=5.0)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from typing import Any
-from urllib.parse import quote
 
 import streamlit as st
 from sqlalchemy import Engine
 
+from app.access.roles import User
+from app.console.addresses import address
 from app.console.charts import spark_line
 from app.console.queries import AlarmRow, fleet, report_trend, speaking_nodes, trend
 from app.console.words import KINDS, ago, state_of
@@ -22,8 +23,9 @@ _SPARK_WINDOWS = 240
 _SILENT_NS = 60 * 1_000_000_000
 
 
-def fleet_page(engine: Engine, settings: Settings) -> None:
+def fleet_page(engine: Engine, settings: Settings, user: User) -> None:
     """Draw the page; its content renews itself."""
+    del user
     st.title("Fleet")
 
     @st.fragment(run_every=2.0)
@@ -74,7 +76,7 @@ def _table(
         scores = trend if node is None else report_trend
         ratio = row.score / row.threshold if row.score is not None and row.threshold else None
         entry = {
-            "Machine": f"/?point={quote(row.id, safe='')}#{row.name}",
+            "Machine": f"{address('machine', point=row.id)}#{row.name}",
             "State": f"{symbol} {word}",
             "Diagnosis": KINDS.get(alarm.kind or "", "unknown") if alarm else "",
             "Score / threshold": ratio,

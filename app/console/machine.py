@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import quote
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
+from app.access.roles import User
 from app.alarms.register import HEALTH
+from app.console.addresses import address
 from app.console.charts import (
     envelope_chart,
     probability_chart,
@@ -19,6 +21,7 @@ from app.console.charts import (
     trend_chart,
     wave_chart,
 )
+from app.console.links import go
 from app.console.plot import plot
 from app.console.queries import (
     AlarmRow,
@@ -52,9 +55,14 @@ _ALARMS = 20
 _ZONE_HELP = "Of the overall vibration. A young bearing fault hardly moves it; the anomaly score shows that one first."
 
 
-def machine_page(engine: Engine, settings: Settings, point_id: str) -> None:
-    """Draw the page of one measuring point; its content renews itself."""
+def machine_page(engine: Engine, settings: Settings, user: User) -> None:
+    """Draw the page of the measuring point in the address, or a choice of them; its content renews itself."""
+    del user
     rows, _ = fleet(engine)
+    point_id = st.query_params.get("point")
+    if point_id is None:
+        _choice(rows)
+        return
     row = next((found for found in rows if found.id == point_id), None)
     if row is None:
         st.error(f"No measuring point {point_id!r} is known.")
@@ -83,6 +91,14 @@ def machine_page(engine: Engine, settings: Settings, point_id: str) -> None:
 
     content()
     _alarms(engine, point_id)
+
+
+def _choice(rows: Sequence[PointRow]) -> None:
+    st.title("Machine")
+    names = {row.id: f"{row.name} ({row.id})" for row in rows}
+    chosen = st.selectbox("Which machine", list(names), index=None, format_func=lambda point: names[point])
+    if chosen is not None:
+        go("machine", point=chosen)
 
 
 def _verdict(settings: Settings, row: PointRow, alarm: AlarmRow | None, verdict: VerdictRow | None) -> None:
@@ -121,8 +137,8 @@ def _of_node(
         columns[1].metric("Node", node.name)
         columns[2].metric("Model of the node", str(node.model) if node.model else "of the factory")
         columns[3].metric("Last seen", ago(row.seen_ns, now_ns=time.time_ns()))
-        address = f"/?page=nodes&node={quote(row.id, safe='')}"
-        st.caption(f"Judged by the node at the machine. [Its state, updates and log]({address})")
+        page = address("nodes", node=row.id)
+        st.caption(f"Judged by the node at the machine. [Its state, updates and log]({page})")
     with st.container():
         since_ns = 0 if span_s is None else time.time_ns() - span_s * 1_000_000_000
         found = report_trend(engine, row.id, since_ns=since_ns, most=_MOST_WINDOWS)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 import streamlit as st
 from sqlalchemy import Engine
 
+from app.access.roles import User
+from app.console.addresses import address
 from app.console.charts import trend_chart
 from app.console.plot import plot
 from app.console.queries import alarm_history, report_trend, speaking_nodes
@@ -17,6 +18,7 @@ from app.console.words import ago, clock, node_state
 from app.fleet.nodes import EventRow, Node, events_of
 from app.fleet.words import alarm_words, update_reason
 from app.kinds import KINDS
+from app.settings import Settings
 from app.store import reading
 
 __all__ = ["nodes_page"]
@@ -34,8 +36,10 @@ _RECEIVING = {"staged": "received, not tried yet", "trial": "on trial"}
 _UPDATE_STATES = {"empty": "none received", "receiving": "receiving", "confirmed": "confirmed"} | _RECEIVING
 
 
-def nodes_page(engine: Engine, *, node: str | None = None) -> None:
-    """Draw the list, or the page of the node at a point; the content renews itself."""
+def nodes_page(engine: Engine, settings: Settings, user: User) -> None:
+    """Draw the list, or the page of the node at the point that the address asks for; the content renews itself."""
+    del settings, user
+    node = st.query_params.get("node")
     if node is not None:
         _node_page(engine, node)
         return
@@ -100,7 +104,7 @@ def _table(found: Sequence[Node], *, now_ns: int) -> None:
 def _row(node: Node, *, now_ns: int) -> dict[str, Any]:
     symbol, word, _ = node_state(node)
     return {
-        "Node": f"/?page=nodes&node={quote(node.point_id, safe='')}#{node.name}",
+        "Node": f"{address('nodes', node=node.point_id)}#{node.name}",
         "State": f"{symbol} {word}",
         "Diagnosis": KINDS.get(_kind(node) or "", "unknown") if node.alarm else "",
         "Score / threshold": node.ratio,
@@ -156,7 +160,7 @@ def _node_page(engine: Engine, point_id: str) -> None:
         st.error(f"No node is known at {point_id!r}.")
         return
     st.title(f"Node {first.name}")
-    st.markdown(f"at [{point_id}](/?point={quote(point_id, safe='')}) · [all nodes](/?page=nodes)")
+    st.markdown(f"at [{point_id}]({address('machine', point=point_id)}) · [all nodes]({address('nodes')})")
     span = st.segmented_control("Trend over", list(_SPANS), default="1 hour", key="span") or "1 hour"
 
     @st.fragment(run_every=2.0)

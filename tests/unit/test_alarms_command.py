@@ -8,11 +8,14 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
+from app.access.roles import User
 from app.alarms.lifecycle import LifecycleError
 from app.alarms.register import HEALTH, follow, set_priority, tags
 from app.cli import _raceway
 from app.settings import Settings
 from app.store import PointRow, open_store, reading, save_point, writing
+
+_ANNA = User("anna", "operator")
 
 
 @pytest.fixture
@@ -90,8 +93,8 @@ def test_steps_that_lead_nowhere_are_refused(run, arguments: tuple[str, ...], wo
 
 def test_the_urgent_come_first(engine: sa.Engine) -> None:
     with writing(engine) as connection:
-        set_priority(connection, "a/b/c", HEALTH, "urgent", now_ns=9, who="anna")
+        set_priority(connection, _ANNA, "a/b/c", HEALTH, "urgent", now_ns=9)
         with pytest.raises(LifecycleError, match="one of low, medium, high, urgent"):
-            set_priority(connection, "a/b/c", HEALTH, "huge", now_ns=9, who="anna")  # type: ignore[arg-type]
+            set_priority(connection, _ANNA, "a/b/c", HEALTH, "huge", now_ns=9)  # type: ignore[arg-type]
     with reading(engine) as connection:
         assert [one.point_id for one in tags(connection)] == ["a/b/c", "a/b/d"]

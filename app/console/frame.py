@@ -1,0 +1,50 @@
+"""What stands around every page: the list of pages, who is logged in; refuses pages that a role may not see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+from sqlalchemy import Engine
+from streamlit.navigation.page import StreamlitPage
+
+from app.access.roles import ForbiddenError, User, demand
+from app.console.links import former_address, go
+from app.console.pages import PAGES, Listed
+from app.settings import Settings
+
+__all__ = ["draw_console"]
+
+
+def draw_console(engine: Engine, settings: Settings, user: User) -> None:
+    """Draw the page that the address asks for, within its frame."""
+    chosen = st.navigation([_registered(listed, engine, settings, user) for listed in PAGES])
+    if not chosen.url_path and (meant := former_address()):
+        page, query = meant
+        go(page, **query)
+    with st.sidebar:
+        st.caption(f"{user.name} · {user.role}")
+    chosen.run()
+
+
+def _registered(listed: Listed, engine: Engine, settings: Settings, user: User) -> StreamlitPage:
+    first = listed is PAGES[0]
+    return st.Page(
+        _guarded(listed, engine, settings, user),
+        title=listed.title,
+        icon=f":material/{listed.icon}:",
+        url_path="" if first else listed.page,
+        default=first,
+        visibility="visible" if user.may(listed.right) else "hidden",
+    )
+
+
+def _guarded(listed: Listed, engine: Engine, settings: Settings, user: User) -> Callable[[], None]:
+    def draw() -> None:
+        try:
+            demand(user, listed.right)
+            listed.draw(engine, settings, user)
+        except ForbiddenError as error:
+            st.error(f"Refused: {error}.")
+
+    return draw

@@ -1,0 +1,61 @@
+"""The frame of the console: every page at its path, and refused there to those who may not see it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+import streamlit as st
+from pages import acting_as, opened
+
+from app.access.roles import User
+from app.console import frame
+from app.console.pages import PAGES
+from app.settings import Settings
+from app.store import PointRow, open_store, save_point, writing
+
+
+@pytest.fixture
+def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    st.cache_resource.clear()
+    acting_as(monkeypatch, User("Vera", "viewer"))
+    return open_store(settings.database, migrate=True)
+
+
+def test_pages_have_paths_of_their_own_and_the_first_is_at_the_root(engine: sa.Engine) -> None:
+    assert engine is not None
+    assert len({listed.page for listed in PAGES}) == len(PAGES)
+    assert opened().title[0].value == opened("", page="unheard-of").title[0].value
+    assert opened("data").title[0].value == "Data quality"
+    assert opened("nodes").title[0].value == "Nodes"
+
+
+def test_addresses_of_before_are_sent_on(engine: sa.Engine) -> None:
+    with writing(engine) as connection:
+        save_point(connection, PointRow("a/b/c", "Pump 7"), new=True)
+    page = opened(point="a/b/c")
+    assert (page.title[0].value, page.query_params["point"]) == ("Pump 7", "a/b/c")
+    page = opened(page="nodes", node="a/b/c")
+    assert "No node is known at 'a/b/c'" in page.error[0].value
+    assert "page" not in page.query_params
+
+
+def test_who_looks_is_said(engine: sa.Engine) -> None:
+    assert engine is not None
+    assert "Vera · viewer" in [caption.value for caption in opened("data").sidebar.caption]
+
+
+def test_a_page_is_not_even_drawn_for_a_role_that_lacks_its_right(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert engine is not None
+    guarded = tuple(replace(one, right="manage") if one.page == "data" else one for one in PAGES)
+    monkeypatch.setattr(frame, "PAGES", guarded)
+    page = opened("data")
+    assert page.error[0].value == "Refused: Vera is viewer and may not manage; admin is wanted."
+    assert not page.title
+    acting_as(monkeypatch, User("Ada", "admin"))
+    assert opened("data").title[0].value == "Data quality"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import time
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,10 @@ def points_list(ctx: click.Context) -> None:
 @click.pass_context
 def points_relearn(ctx: click.Context, /, point: str) -> None:
     """Let POINT (site/asset/point) learn anew, after a repair or a change of its sampling rate."""
-    from app.learner import relearn
+    from app.access.roles import User
+    from app.commissioning import relearn
     from app.store import open_store
 
-    relearn(open_store(settings_of(ctx).database, migrate=True), point, now_ns=time.time_ns())
+    user = User(getpass.getuser(), "admin")
+    relearn(open_store(settings_of(ctx).database, migrate=True), user, point, now_ns=time.time_ns())
     click.echo(f"{point} learns anew from now on")

@@ -16,12 +16,13 @@ from making import NOW_NS, arrival, arrivals, block
 from telling import GATEWAY, NODE_POINT, SECOND_NS, alarming, event, gateway_state, report, state, update_status
 
 import app.pipeline
+from app.access.roles import User
 from app.alarms.register import HEALTH, NO_DATA, NODE, NODE_FAULT, follow, journal, tags
 from app.alarms.tending import tend
 from app.backup import back_up, restore
+from app.commissioning import relearn
 from app.fleet.nodes import Node, events_of, node_at, nodes_of, reports_of
 from app.intake import Arrival
-from app.learner import relearn
 from app.pipeline import Outcome, Pipeline
 from app.retention import thin_reports, trim_events
 from app.schema import alarms, blocks, counters, node_events, node_reports, nodes, quarantine, windows
@@ -258,7 +259,7 @@ def test_the_server_neither_learns_from_bursts_nor_alarms_beside_the_node(
 
 def test_learning_anew_leaves_the_nodes_alarm(pipeline: Pipeline, engine: sa.Engine) -> None:
     _take(pipeline, alarming(0))
-    relearn(engine, _KEY, now_ns=NOW_NS + SECOND_NS)
+    relearn(engine, User("anna", "engineer"), _KEY, now_ns=NOW_NS + SECOND_NS)
     assert _stands(engine) == {NODE: ("unacknowledged", True)}
     with reading(engine) as connection:
         assert connection.execute(sa.select(alarms.c.cleared_ns)).scalar() is None

@@ -12,10 +12,12 @@ from making import NOW_NS, POINT, RATE_HZ, arrival, arrivals, block
 
 import app.intake
 import app.pipeline
+from app.access.roles import User
 from app.alarms.register import tags
 from app.codec import encode_about
+from app.commissioning import relearn
 from app.intake import Arrival
-from app.learner import learn_point, relearn, waiting_points
+from app.learner import learn_point, waiting_points
 from app.pipeline import Outcome, Pipeline
 from app.schema import alarms, blocks, quarantine, windows
 from app.settings import Settings
@@ -103,7 +105,7 @@ def test_another_rate_is_set_aside_until_the_point_learns_anew(
     other = arrival(block(2, rate_hz=25_600.0, start_ns=NOW_NS + 10**10))
     assert _take(pipeline, [other], now_ns=NOW_NS).refused == 1
     assert _rows(engine, quarantine)[0].reason == "rate_changed"
-    relearn(engine, str(POINT), now_ns=NOW_NS)
+    relearn(engine, User("anna", "engineer"), str(POINT), now_ns=NOW_NS)
     assert _take(pipeline, [other], now_ns=NOW_NS).stored == 1
     assert _point(engine).rate_hz == 25_600.0
     assert settings.baseline_windows > 0

@@ -21,7 +21,8 @@ from retraining import clock_ns, commission, feed, killed_at, learn_by_copying, 
 from sqlalchemy import Engine
 
 import app.retraining.steps as steps
-from app.learner import relearn
+from app.access.roles import User
+from app.commissioning import relearn
 from app.pipeline import Pipeline
 from app.retraining.job import retrain
 from app.retraining.lock import LockLostError
@@ -268,7 +269,7 @@ def test_a_challenger_that_alarms_in_health_is_refused(
 def test_a_point_that_learns_anew_meanwhile_is_left_alone(engine: Engine, settings: Settings) -> None:
     def hook(place: str) -> None:
         if place == f"baseline {POINT} promote worked":
-            relearn(engine, point_name(), now_ns=NOW_NS)
+            relearn(engine, User("anna", "engineer"), point_name(), now_ns=NOW_NS)
 
     task = _task(engine, run_job(engine, settings, force=True, hook=hook))
     assert task.outcome == "overtaken"
@@ -371,7 +372,7 @@ def test_a_promotion_is_undone_once_and_only_while_it_stands(engine: Engine, set
         (promoted,) = promotions_of(connection)
     with pytest.raises(OvertakenError, match="no former model"), writing(engine) as connection:
         undo(connection, [promoted], there=lambda _: False, why="", now_ns=NOW_NS)
-    relearn(engine, point_name(), now_ns=NOW_NS)
+    relearn(engine, User("anna", "engineer"), point_name(), now_ns=NOW_NS)
     with pytest.raises(OvertakenError, match="another model serves by now"), writing(engine) as connection:
         undo(connection, [promoted], there=lambda _: True, why="", now_ns=NOW_NS)
     assert Pipeline(engine, settings) is not None

@@ -16,7 +16,9 @@ from sqlalchemy import Engine
 
 import app.retraining.nodes as nodes
 import app.retraining.steps as steps
-from app.learner import healthy_start, relearn, waiting_points
+from app.access.roles import User
+from app.commissioning import relearn
+from app.learner import healthy_start, waiting_points
 from app.retraining.job import retrain
 from app.retraining.records import NODE_HEALTH, Options, Run, Task, tasks_of
 from app.retraining.steps import Context
@@ -133,7 +135,7 @@ def _refuses_one_that_costs_too_much(
 
 
 def test_two_machines_are_too_few(engine: Engine, settings: Settings) -> None:
-    relearn(engine, str(_POINTS[2]), now_ns=NOW_NS)
+    relearn(engine, User("anna", "engineer"), str(_POINTS[2]), now_ns=NOW_NS)
     task = _task(engine, run_job(engine, settings))
     assert (task.outcome, task.findings["reasons"]) == (
         "waiting",

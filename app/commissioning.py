@@ -1,0 +1,103 @@
+"""A point begins to learn what is healthy anew, after a repair or a change of its rate; refuses one that is not stored.
+
+Only the columns that change are written, over whatever ingest has written of the others meanwhile; the revision tells
+ingest to take the point up anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from app.access.audit import note
+from app.access.roles import User, demand
+from app.alarms.register import HEALTH, standing, take
+from app.schema import alarms, points, windows
+from app.store import writing
+from features.errors import ParameterError
+
+__all__ = ["begin_anew", "known_point", "relearn"]
+
+# What belongs to the baseline that ends; the windower too, so that no window has samples of before and after.
+_FRESH: dict[str, Any] = {
+    "state": "learning",
+    "bundle": None,
+    "baseline_have": 0,
+    "failure": None,
+    "score": None,
+    "threshold": None,
+    "windower": None,
+    "alarm": None,
+}
+_SHAPE: dict[str, Any] = {"rate_hz": None, "unit": None, "channels": "[]"}
+
+
+def known_point(connection: Connection, point_id: str) -> None:
+    """Refuse a point that is not stored, and keep others from changing one that is until the transaction ends.
+
+    Raises
+    ------
+    ParameterError
+    """
+    own = sa.select(points.c.id).where(points.c.id == point_id).with_for_update()
+    if connection.execute(own).first() is None:
+        raise ParameterError(f"no point {point_id!r} is stored; `raceway points list` shows them")
+
+
+def begin_anew(
+    connection: Connection, point_id: str, *, now_ns: int, who: str, why: str, keep_shape: bool = True
+) -> None:
+    """Let a point learn anew from the windows that come from now on, in the caller's transaction.
+
+    Parameters
+    ----------
+    connection : Connection
+        Of a writing transaction.
+    point_id : str
+    now_ns : int
+    who, why : str
+        For the journal of the alarm of its score, which ends where it stands. Alarms that a node raised are the node's
+        to end: it has a baseline of its own.
+    keep_shape : bool
+        Whether rate, unit and channels stay, as they do where the sensor is the same; else the next block says them.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such point.
+    """
+    known_point(connection, point_id)
+    # The point is locked by now: what ingest has still to write of it gets higher ids.
+    last = connection.execute(sa.select(sa.func.max(windows.c.id))).scalar() or 0
+    values = _FRESH | ({} if keep_shape else _SHAPE) | {"baseline_after": last}
+    own = points.update().where(points.c.id == point_id)
+    connection.execute(own.values(**values, revision=points.c.revision + 1))
+    _end_alarm(connection, point_id, now_ns=now_ns, who=who, why=why)
+
+
+def _end_alarm(connection: Connection, point_id: str, *, now_ns: int, who: str, why: str) -> None:
+    open_one = (alarms.c.point_id == point_id) & (alarms.c.tag == HEALTH) & alarms.c.cleared_ns.is_(None)
+    # A sensor's clock may be ahead of ours; no alarm ends before it began.
+    ended = sa.case((alarms.c.raised_ns > now_ns, alarms.c.raised_ns), else_=now_ns)
+    connection.execute(alarms.update().where(open_one).values(cleared_ns=ended))
+    if (point_id, HEALTH) in standing(connection, [point_id]):
+        take(connection, point_id, HEALTH, "clear", now_ns=now_ns, who=who, why=why)
+
+
+def relearn(engine: Engine, user: User, point_id: str, *, now_ns: int, why: str = "") -> None:
+    """Let a point learn anew; its alarm is cleared, its rate, unit and channels may be others from now on.
+
+    Raises
+    ------
+    ForbiddenError
+        If the user may not change models.
+    ParameterError
+        If there is no such point.
+    """
+    demand(user, "change models")
+    said = f"the point learns anew: {why}" if why else "the point learns anew"
+    with writing(engine) as connection:
+        begin_anew(connection, point_id, now_ns=now_ns, who=user.name, why=said, keep_shape=False)
+        note(connection, user, "learn anew", target=point_id, why=why, now_ns=now_ns)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import smtplib
 import ssl
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +11,8 @@ from email.message import EmailMessage
 from itertools import groupby
 from urllib.parse import urlsplit
 
-from app.alarms.notices import Channel, DeliveryError, Notice
+from app.alarms.notices import Channel, Notice
+from app.alarms.posting import DeliveryError, host_of, post
 from app.settings import Settings
 
 __all__ = ["Mail", "WebHook", "channels_of"]
@@ -31,7 +29,7 @@ class WebHook:
     @property
     def name(self) -> str:
         """The host: a path may hold a secret."""
-        return f"webhook {urlsplit(self.url).hostname}"
+        return f"webhook {host_of(self.url)}"
 
     def send(self, notices: Sequence[Notice], *, key: str) -> None:
         """Post; any answer but 2xx is a failure.
@@ -40,17 +38,7 @@ class WebHook:
         ------
         DeliveryError
         """
-        body = json.dumps({"v": 1, "key": key, "alarms": [asdict(notice) for notice in notices]}).encode()
-        head = {"Content-Type": "application/json", "Idempotency-Key": key}
-        request = urllib.request.Request(self.url, data=body, headers=head, method="POST")  # noqa: S310
-        try:
-            with urllib.request.urlopen(request, timeout=_PATIENCE_S):  # noqa: S310 - Settings admit http and https
-                pass
-        except urllib.error.HTTPError as error:
-            raise DeliveryError(f"{self.name} answered {error.code}") from error
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise DeliveryError(f"{self.name} cannot be reached ({type(reason).__name__})") from error
+        post(self.url, {"v": 1, "key": key, "alarms": [asdict(notice) for notice in notices]}, key=key)
 
 
 @dataclass(frozen=True)

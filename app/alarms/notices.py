@@ -9,11 +9,11 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from app.alarms.posting import DeliveryError
 from app.alarms.register import Priority
 from app.logs import log
 from app.schema import alarm_journal, alarm_tags, notice_channels, points
 from app.store import count, reading, writing
-from features.errors import RacewayError
 
 __all__ = ["Channel", "DeliveryError", "Notice", "tell"]
 
@@ -21,10 +21,6 @@ _FIRST_PAUSE_NS, _LONGEST_PAUSE_NS = 30_000_000_000, 3_600_000_000_000
 _GIVEN_UP_NS = 24 * 3_600_000_000_000
 # One message holds at most so many alarms; a flood comes in several.
 _MOST = 50
-
-
-class DeliveryError(RacewayError):
-    """A channel could not tell anybody; it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from app.schema import alarms, labels, node_reports, nodes, windows
 from app.watch import kind_of
 from features.errors import ParameterError
 
-__all__ = ["FAULTS", "LABELS", "VERDICTS", "Kind", "Label", "give", "holding", "labels_of", "node_words"]
+__all__ = ["FAULTS", "LABELS", "VERDICTS", "Kind", "Label", "alarms_said", "give", "holding", "labels_of", "node_words"]
 
 Kind = Literal["confirm", "reject", "rename", "repair", "note"]
 LABELS: tuple[Kind, ...] = get_args(Kind)
@@ -201,6 +201,22 @@ def labels_of(
     return [Label(**row._mapping) for row in connection.execute(query)]
 
 
+def alarms_said(
+    connection: Connection, *, point_id: str | None = None, most: int = 100
+) -> list[tuple[sa.Row[Any], Label | None]]:
+    """List the latest alarms of one point or of all, newest first, each with the label that holds of it."""
+    query = sa.select(alarms).order_by(alarms.c.id.desc()).limit(most)
+    if point_id is not None:
+        query = query.where(alarms.c.point_id == point_id)
+    found = connection.execute(query).all()
+    about = labels.c.alarm_id.in_([row.id for row in found]) & labels.c.kind.in_(VERDICTS)
+    if point_id is not None:
+        about &= labels.c.point_id == point_id
+    given = [Label(**row._mapping) for row in connection.execute(sa.select(labels).where(about))]
+    held = {label.alarm_id: label for label in holding(given)}
+    return [(row, held.get(row.id)) for row in found]
+
+
 def node_words(connection: Connection, point_id: str) -> str | None:
     """Say what a repair leaves to be done at a point whose node judges, or None where the server does.
 
@@ -258,7 +274,7 @@ def _about(
 def _of_alarm(connection: Connection, point_id: str, alarm_id: int, *, now_ns: int) -> dict[str, Any]:
     row = connection.execute(sa.select(alarms).where(alarms.c.id == alarm_id)).first()
     if row is None or row.point_id != point_id:
-        raise ParameterError(f"{point_id} has no alarm {alarm_id}; `raceway labels list` and the console show them")
+        raise ParameterError(f"{point_id} has no alarm {alarm_id}; `raceway labels alarms` lists them")
     first_ns = min(row.window_start_ns, row.raised_ns)
     stretch = {"first_ns": first_ns, "last_ns": max(row.raised_ns, row.cleared_ns or now_ns), "said": row.kind}
     if row.tag != HEALTH:

@@ -13,7 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from app.alarms.channels import Mail, WebHook, channels_of
-from app.alarms.notices import DeliveryError, Notice, tell
+from app.alarms.notices import Notice, tell
+from app.alarms.posting import DeliveryError
 from app.alarms.register import HEALTH, NO_DATA, follow, tags, take
 from app.alarms.tending import tend
 from app.schema import counters, points

@@ -24,6 +24,7 @@ _COMMANDS = {
     "alarms": ("alarms", "Work through alarms: list, acknowledge, shelve; read the journal."),
     "assets": ("assets", "Enter machines and measuring points as YAML; say what machines say otherwise."),
     "labels": ("labels", "Confirm, reject or rename verdicts, mark repairs; export labelled windows."),
+    "workorders": ("workorders", "Ask a maintenance system for work; what closes it becomes a label."),
     "points": ("sources", "List measuring points; let one learn anew."),
     "train": ("training", "Train any system on a data set, baselines, or the fault-kind network."),
     "retrain": ("retraining", "Retrain models that drifted; promote, refuse or undo."),

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from app.labels.closures import Closure, built_in_closures, load_closures
 from app.windower import WindowerConfig
 from app.wire import Limits
 from features.errors import ParameterError
@@ -77,13 +78,19 @@ class Settings(BaseSettings):
 
     stale_after_s: float = Field(3600.0, ge=0.0, description="Silence of a point that raises its `no data`; 0: never")
 
-    notify_webhook: str = Field("", description="URL that is told of new alarms; empty: none")
+    notify_webhook: str = Field("", description="URL that is told of new alarms; empty: none", repr=False)
     notify_mail_to: str = Field("", description="Addresses that are mailed new alarms, by comma; empty: none")
     notify_mail_from: str = Field("raceway@localhost", description="Sender of these mails")
     notify_quiet_s: float = Field(600.0, ge=0.0, description="How long an alarm raised again is not told again")
     smtp_url: str = Field("smtp://127.0.0.1:25", description="smtp://host:port (STARTTLS if offered) or smtps://")
     smtp_user: str = Field("", description="User name at the mail server")
     smtp_password: str = Field("", description="Password at the mail server", repr=False)
+
+    workorder_webhook: str = Field("", description="URL that work orders are posted to; empty: none", repr=False)
+    workorder_token: str = Field(
+        "", description="What a maintenance system shows to close work orders over HTTP; empty: it cannot", repr=False
+    )
+    workorder_codes: Path | None = Field(None, description="TOML table of closure codes, in place of the built-in one")
 
     gateway_store_mb: int = Field(
         1024, ge=1, description="Megabytes that a gateway keeps for a broker that is away; then nodes have to wait"
@@ -116,7 +123,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{schedule!r} has not the five fields of cron: minute, hour, day, month, weekday")
         return schedule
 
-    @field_validator("notify_webhook")
+    @field_validator("notify_webhook", "workorder_webhook")
     @classmethod
     def _web_address(cls, url: str) -> str:
         parts = urlsplit(url)
@@ -137,6 +144,7 @@ class Settings(BaseSettings):
         self.windower()
         self.alarm()
         self.zone_limits()
+        self.closures()
         if self.min_rate_hz > self.max_rate_hz:
             raise ValueError("min_rate_hz is above max_rate_hz")
         if (self.broker_cert is None) != (self.broker_key is None):
@@ -177,6 +185,10 @@ class Settings(BaseSettings):
     def zone_limits(self) -> dict[str, ZoneLimits]:
         """Read the severity zones by machine group: the built-in ones, and over them those of the user's own table."""
         return LIMITS if self.iso_limits is None else load_limits(self.iso_limits)
+
+    def closures(self) -> dict[str, Closure]:
+        """Read what closure codes of work orders say: the built-in table, or the user's own."""
+        return built_in_closures() if self.workorder_codes is None else load_closures(self.workorder_codes)
 
     @property
     def database(self) -> str:

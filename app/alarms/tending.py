@@ -1,4 +1,4 @@
-"""The service that tends alarms: ends shelves, notices points that have fallen silent, tells people of new alarms."""
+"""The service that tends alarms: ends shelves, notices silent points, tells people of new alarms, sends work orders."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from app.alarms.channels import channels_of
 from app.alarms.notices import Channel, tell
 from app.alarms.register import NO_DATA, end_shelves, follow
+from app.labels.workorders import OrderHook, send_orders
 from app.logs import log
 from app.schema import nodes, points
 from app.settings import Settings
@@ -74,5 +75,7 @@ def run_tending(settings: Settings, *, stopped: threading.Event) -> None:
                 stale_ns=round(settings.stale_after_s * 1e9),
                 quiet_ns=round(settings.notify_quiet_s * 1e9),
             )
+            if settings.workorder_webhook:
+                send_orders(engine, OrderHook(settings.workorder_webhook), now_ns=time.time_ns())
         except sa.exc.SQLAlchemyError as error:
             log("error", "alarms not tended", error=str(getattr(error, "orig", error)))

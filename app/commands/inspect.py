@@ -90,8 +90,10 @@ def _show(text: str, output: Path | None) -> None:
 @click.pass_context
 def settings(ctx: click.Context) -> None:
     """List the settings with their values, as environment variables."""
-    for name, value in settings_of(ctx).environment().items():
-        shown = "***" if name.endswith("PASSWORD") and value else value
+    found = settings_of(ctx)
+    secret = {f"RACEWAY_{name.upper()}" for name, field in type(found).model_fields.items() if not field.repr}
+    for name, value in found.environment().items():
+        shown = "***" if name in secret and value else value
         click.echo(f"{name}={shown}")
 
 

@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from app.access.roles import User
 from app.catalogue import render_catalogue
 from app.cli import _COMMANDS
 from app.codec import decode_about, decode_block
 from app.gateway.translation import command_of
+from app.labels.closing import answer_closing
+from app.labels.closures import Closure, built_in_closures, load_closures
+from app.labels.workorders import _body, ask
 from app.modelspage import render_models
 from app.results import render_results
+from app.schema import alarms
+from app.settings import Settings
+from app.store import PointRow, open_store, save_point, writing
 from app.wire import PASSED_OVER, REASONS, SAID, parse_topic
 from edge.node.link.messages import decode
 from features.contract import FULL
@@ -67,6 +74,33 @@ def test_the_protocol_names_every_leaf() -> None:
 def test_the_table_of_reasons_is_the_codes() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", _text("docs/PROTOCOL.md"), flags=re.MULTILINE))
     assert {reason: rows.get(reason) for reason in REASONS} == REASONS
+
+
+def test_the_table_of_closure_codes_is_the_built_in_one() -> None:
+    rows = re.findall(
+        r"^\| `([\w-]+)` \| (confirm|reject|note)(?: as (\w+))? \| (yes|no) \|$", _text("docs/LABELS.md"), re.M
+    )
+    said = {code: Closure(label, kind or None, repair == "yes") for code, label, kind, repair in rows}  # type: ignore[arg-type]
+    assert said == built_in_closures()
+
+
+def test_the_examples_of_work_orders_are_what_is_sent_and_taken(settings: Settings, tmp_path: Path) -> None:
+    order, closing = (json.loads(example) for example in _fenced("docs/LABELS.md", "json"))
+    engine, point = open_store(settings.database, migrate=True), order["point"]
+    with writing(engine) as connection:
+        save_point(connection, PointRow(point, order["name"]), new=True)
+        raised = {name: order["alarm"][name] for name in ("raised_ns", "cleared_ns", "ratio", "kind")}
+        connection.execute(alarms.insert().values(point_id=point, window_start_ns=0, **raised))
+        user = User(order["asked_by"], "operator")
+        asked = ask(connection, user, point, alarm_id=1, why=order["why"], now_ns=order["asked_ns"])
+        assert _body(connection, asked) == order | {"key": asked.key}
+    token = settings.model_copy(update={"workorder_token": "t"})
+    sent = json.dumps(closing | {"key": asked.key}).encode()
+    status, answer = answer_closing(engine, token, authorization="Bearer t", body=sent, now_ns=order["asked_ns"])
+    assert (status, answer["labels"]) == (200, ["confirm", "repair"])
+    (table,) = _fenced("docs/LABELS.md", "toml")
+    (tmp_path / "codes.toml").write_text(table, encoding="utf-8")
+    assert load_closures(tmp_path / "codes.toml") == {"Z-0815": Closure("confirm", "inner", repair=True)}
 
 
 @pytest.mark.parametrize("name", _DOCUMENTS)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from app.access.audit import note
 from app.access.roles import User, demand
-from app.alarms.register import HEALTH, standing, take
+from app.alarms.register import NO_DATA, NODE, NODE_FAULT, standing, take
 from app.schema import alarms, points, windows
 from app.store import writing
 from features.errors import ParameterError
@@ -31,6 +31,8 @@ _FRESH: dict[str, Any] = {
     "windower": None,
     "alarm": None,
 }
+# Alarms that do not rest on what the server has learned or watched: the node's own, and silence.
+_OF_OTHERS = (NODE, NODE_FAULT, NO_DATA)
 _SHAPE: dict[str, Any] = {"rate_hz": None, "unit": None, "channels": "[]"}
 
 
@@ -58,8 +60,8 @@ def begin_anew(
     point_id : str
     now_ns : int
     who, why : str
-        For the journal of the alarm of its score, which ends where it stands. Alarms that a node raised are the node's
-        to end: it has a baseline of its own.
+        For the journals of the alarms that the server has raised, which end. Those that a node raised are the node's to
+        end, which has a baseline of its own; silence ends when something comes.
     keep_shape : bool
         Whether rate, unit and channels stay, as they do where the sensor is the same; else the next block says them.
 
@@ -74,20 +76,21 @@ def begin_anew(
     values = _FRESH | ({} if keep_shape else _SHAPE) | {"baseline_after": last}
     own = points.update().where(points.c.id == point_id)
     connection.execute(own.values(**values, revision=points.c.revision + 1))
-    _end_alarm(connection, point_id, now_ns=now_ns, who=who, why=why)
+    _end_alarms(connection, point_id, now_ns=now_ns, who=who, why=why)
 
 
-def _end_alarm(connection: Connection, point_id: str, *, now_ns: int, who: str, why: str) -> None:
-    open_one = (alarms.c.point_id == point_id) & (alarms.c.tag == HEALTH) & alarms.c.cleared_ns.is_(None)
+def _end_alarms(connection: Connection, point_id: str, *, now_ns: int, who: str, why: str) -> None:
+    ours = (alarms.c.point_id == point_id) & alarms.c.tag.not_in(_OF_OTHERS)
     # A sensor's clock may be ahead of ours; no alarm ends before it began.
     ended = sa.case((alarms.c.raised_ns > now_ns, alarms.c.raised_ns), else_=now_ns)
-    connection.execute(alarms.update().where(open_one).values(cleared_ns=ended))
-    if (point_id, HEALTH) in standing(connection, [point_id]):
-        take(connection, point_id, HEALTH, "clear", now_ns=now_ns, who=who, why=why)
+    connection.execute(alarms.update().where(ours, alarms.c.cleared_ns.is_(None)).values(cleared_ns=ended))
+    for _, tag in sorted(standing(connection, [point_id])):
+        if tag not in _OF_OTHERS:
+            take(connection, point_id, tag, "clear", now_ns=now_ns, who=who, why=why)
 
 
 def relearn(engine: Engine, user: User, point_id: str, *, now_ns: int, why: str = "") -> None:
-    """Let a point learn anew; its alarm is cleared, its rate, unit and channels may be others from now on.
+    """Let a point learn anew; its alarms are cleared, its rate, unit and channels may be others from now on.
 
     Raises
     ------

@@ -205,9 +205,12 @@ def alarms_said(
     connection: Connection, *, point_id: str | None = None, most: int = 100
 ) -> list[tuple[sa.Row[Any], Label | None]]:
     """List the latest alarms of one point or of all, newest first, each with the label that holds of it."""
-    query = sa.select(alarms).order_by(alarms.c.id.desc()).limit(most)
-    if point_id is not None:
-        query = query.where(alarms.c.point_id == point_id)
+    query = sa.select(alarms).limit(most)
+    if point_id is None:
+        query = query.order_by(alarms.c.id.desc())
+    else:
+        # By the index of a point's alarms.
+        query = query.where(alarms.c.point_id == point_id).order_by(alarms.c.raised_ns.desc(), alarms.c.id.desc())
     found = connection.execute(query).all()
     about = labels.c.alarm_id.in_([row.id for row in found]) & labels.c.kind.in_(VERDICTS)
     if point_id is not None:

@@ -179,11 +179,13 @@ def test_a_repair_says_what_is_left_to_do_at_a_node(engine: sa.Engine) -> None:
         assert node_words(connection, _POINT) is None
         row = {column.name: 0 for column in nodes.c if not column.nullable}
         connection.execute(nodes.insert().values(**row | {"point_id": _POINT, "name": "n1"}))
-        follow(connection, _POINT, NODE, active=True, now_ns=50 * _S)
+        for tag in (NODE, "severity"):
+            follow(connection, _POINT, tag, active=True, now_ns=50 * _S)
     assert _give(engine, "repair").kind == "repair"
     with reading(engine) as connection:
         words = node_words(connection, _POINT)
-        assert {(one.tag, one.alarm.active) for one in tags(connection)} == {(HEALTH, False), (NODE, True)}
+        stand = {one.tag: one.alarm.active for one in tags(connection)}
+    assert stand == {HEALTH: False, "severity": False, NODE: True}
     assert words is not None
     assert words.endswith('{"v":1,"kind":"configure","relearn":true} on raceway/v1/plant/pump/drive/command.')
 

@@ -38,6 +38,7 @@ __all__ = [
     "points",
     "promotions",
     "quarantine",
+    "retraining_asks",
     "retraining_lock",
     "retraining_runs",
     "retraining_tasks",
@@ -317,6 +318,9 @@ rollouts = Table(
     Column("reason", String),
     Column("forgiven", Integer, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
+    # What the retraining job handed over; null for an image that somebody brought.
+    Column("bundle", String(200)),
+    Index("rollout_of_bundle", "bundle", unique=True),
 )
 
 # Each node of a roll-out, in the order in which they are sent the model; how it was before stands beside how it is.
@@ -397,6 +401,19 @@ retraining_lock = Table(
     Column("name", String(32), primary_key=True),
     Column("holder", String(200), nullable=False),
     Column("beat_ns", BigInteger, nullable=False),
+)
+
+# Points that somebody wants retrained now; the run is null until one has taken it.
+retraining_asks = Table(
+    "retraining_asks",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("point_id", ForeignKey("points.id"), nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("who", String(200), nullable=False),
+    Column("why", String, nullable=False),
+    Column("run_id", ForeignKey("retraining_runs.id")),
+    Index("asks_by_run", "run_id"),
 )
 
 # Every time that a challenger took a champion's place; `undone_ns` where it was taken back.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,27 +22,38 @@ if TYPE_CHECKING:
 
 __all__ = ["retrain"]
 
+_user = click.option("--user", default=getpass.getuser, show_default="who is logged in", help="Who does it.")
+
 
 @click.group(invoke_without_command=True)
 @click.option("--point", "points", multiple=True, help="Only this one (site/asset/point); may be repeated.")
 @click.option("--force", is_flag=True, help="Learn a challenger where nothing drifted, too, and after an undo.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done; nothing is learned or written.")
+@click.option("--asked", is_flag=True, help="Only what was broken off, and what somebody asked for in the console.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def retrain(ctx: click.Context, /, points: tuple[str, ...], force: bool, dry_run: bool, as_json: bool) -> None:
+def retrain(
+    ctx: click.Context, /, points: tuple[str, ...], force: bool, dry_run: bool, asked: bool, as_json: bool
+) -> None:
     """Retrain the models of points that drifted: learn challengers, promote or refuse them, write a report.
 
     For cron, a systemd timer or a Kubernetes CronJob (files in `deploy/`); `raceway up` does it by itself. One at a
-    time; a run that was broken off is gone on with first. Exit code 1 says that a model failed, 2 that another
-    retraining runs. `docs/RETRAINING.md` says what is learned from what, and what is refused. Needs the extra `train`.
+    time; a run that was broken off is gone on with first, then what was asked for in the console is done. Exit code 1
+    says that a model failed, 2 that another retraining runs. `docs/RETRAINING.md` says what is learned from what, and
+    what is refused. Needs the extra `train`.
     """
     if ctx.invoked_subcommand is not None:
         return
     from app.retraining.records import Options
 
     settings = settings_of(ctx)
-    options = Options(points, force)
-    shown = _foreseen(settings, options) if dry_run else _retrained(settings, options, quiet=as_json)
+    if asked and (points or force or dry_run):
+        raise click.UsageError("--asked takes what was asked for; it goes with none of --point, --force and --dry-run")
+    options = None if asked else Options(points, force)
+    if options is not None and dry_run:
+        shown = _foreseen(settings, options)
+    else:
+        shown = _retrained(settings, options, quiet=as_json)
     if as_json:
         click.echo(json.dumps(shown, indent=1))
     else:
@@ -58,24 +70,27 @@ def _foreseen(settings: Settings, options: Options) -> dict[str, Any]:
     return {"run": None, "report": None, "models": _models(tasks)}
 
 
-def _retrained(settings: Settings, options: Options, *, quiet: bool) -> dict[str, Any]:
+def _retrained(settings: Settings, options: Options | None, *, quiet: bool) -> dict[str, Any]:
     quiet_tensorflow()
     from app.retraining.job import retrain as run_job
-    from app.retraining.records import tasks_of
+    from app.retraining.job import retrain_asked
+    from app.retraining.records import Run, tasks_of
     from app.store import open_store, reading
 
     engine = open_store(settings.database, migrate=True)
+
+    def job(progress: Callable[[int, int], None] | None = None) -> Run | None:
+        if options is None:
+            return retrain_asked(engine, settings, clock_ns=time.time_ns, progress=progress)
+        return run_job(engine, settings, options=options, clock_ns=time.time_ns, progress=progress)
+
     if quiet:
-        run = run_job(engine, settings, options=options, clock_ns=time.time_ns)
+        run = job()
     else:
         with progress_bar("Retraining", 100) as show:
-            run = run_job(
-                engine,
-                settings,
-                options=options,
-                clock_ns=time.time_ns,
-                progress=lambda done, total: show(100 * done // total),
-            )
+            run = job(lambda done, total: show(100 * done // total))
+    if run is None:
+        return {"run": None, "report": None, "models": []}
     with reading(engine) as connection:
         tasks = tasks_of(connection, run.id)
     report = settings.reports / f"retraining-{run.id}.html"
@@ -101,7 +116,7 @@ def _say(shown: dict[str, Any]) -> None:
     for model in shown["models"]:
         click.echo(f"{model['point'] or model['role']:50} {model['outcome']:16} {'; '.join(model['reasons'])}")
     if not shown["models"]:
-        click.echo("no point is watched yet; there is nothing to retrain")
+        click.echo("no point is watched yet; there is nothing to retrain" if shown["run"] else "nothing was asked for")
     if shown["report"]:
         click.echo(f"Report: {shown['report']}")
 
@@ -135,13 +150,17 @@ def retrain_list(ctx: click.Context, /, most: int, as_json: bool) -> None:
 @click.option("--point", help="Only this one's last promotion.")
 @click.option("--run", "run_id", help="All promotions of this run.  [default: the latest that promoted]")
 @click.option("--why", default="by hand", show_default=True, help="The reason.")
+@_user
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def retrain_undo(ctx: click.Context, /, point: str | None, run_id: str | None, why: str, as_json: bool) -> None:
+def retrain_undo(
+    ctx: click.Context, /, point: str | None, run_id: str | None, why: str, user: str, as_json: bool
+) -> None:
     """Let the former models serve again: all that the latest retraining promoted, or none of them.
 
     A model that was taken back is not retrained by itself; `raceway retrain --point ... --force` does it.
     """
+    from app.access.roles import User
     from app.retraining.promotion import undo
     from app.store import open_store, writing
 
@@ -150,6 +169,7 @@ def retrain_undo(ctx: click.Context, /, point: str | None, run_id: str | None, w
         chosen = _standing(connection, point, run_id)
         undo(
             connection,
+            User(user, "admin"),
             chosen,
             there=lambda bundle: (settings.bundles / bundle).is_dir(),
             why=why,

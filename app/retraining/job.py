@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from app.logs import log
+from app.retraining.asking import Ask, mark_taken, open_asks
 from app.retraining.lock import Lock, LockLostError, held_lock
 from app.retraining.nodes import NODE_STEPS
 from app.retraining.promotion import OvertakenError
@@ -35,12 +37,13 @@ from app.settings import Settings
 from app.store import PointRow, bundle_of, point_rows, reading, writing
 from features.errors import ParameterError, RacewayError
 
-__all__ = ["ROLES", "Hook", "foreseen", "retrain"]
+__all__ = ["ROLES", "Hook", "foreseen", "retrain", "retrain_asked"]
 
 # Told each place at which the job can be broken off.
 Hook = Callable[[str], None]
 # After so many beginnings of the same step without an end, a model is given up in this run: it may be what ends us.
 _MOST_ATTEMPTS = 3
+_DRAFT_NS = 3_600_000_000_000
 ROLES: Mapping[str, Mapping[str, Step]] = {BASELINE: STEPS, NODE_HEALTH: NODE_STEPS}
 
 
@@ -75,7 +78,7 @@ def retrain(
     hook: Hook = _silent,
     progress: Callable[[int, int], None] | None = None,
 ) -> Run:
-    """Retrain what has drifted; first what an earlier run that was broken off has left.
+    """Retrain what has drifted; first what an earlier run that was broken off has left, and what was asked for.
 
     Parameters
     ----------
@@ -105,17 +108,70 @@ def retrain(
     """
     with held_lock(engine, stale_s=settings.retrain_stale_s, clock_ns=clock_ns) as lock:
         job = _Job(engine, settings, lock, clock_ns, hook)
-        with reading(engine) as connection:
-            left = unfinished_run(connection)
-        if left is not None:
-            log("info", "retraining goes on", run=left.id)
-            finished = _carried_through(job, left, progress)
-            if left.options == options:
-                return finished
+        left = _left_over(job, progress)
+        _asked_for(job, progress)
+        if left is not None and left.options == options:
+            return left
         return _carried_through(job, _begun(job, options), progress)
 
 
-def _begun(job: _Job, options: Options) -> Run:
+def retrain_asked(
+    engine: Engine,
+    settings: Settings,
+    *,
+    clock_ns: Callable[[], int],
+    hook: Hook = _silent,
+    progress: Callable[[int, int], None] | None = None,
+) -> Run | None:
+    """Retrain what an earlier run has left and what somebody asked for, as `retrain` does first.
+
+    Returns
+    -------
+    Run or None
+        The last one that was finished; None where nothing was left or asked for.
+
+    Raises
+    ------
+    BusyError
+        If another job runs.
+    """
+    with held_lock(engine, stale_s=settings.retrain_stale_s, clock_ns=clock_ns) as lock:
+        job = _Job(engine, settings, lock, clock_ns, hook)
+        left = _left_over(job, progress)
+        return _asked_for(job, progress) or left
+
+
+def _left_over(job: _Job, progress: Callable[[int, int], None] | None) -> Run | None:
+    """Clear what killed runs left lying about, and finish the one that was broken off, where one was."""
+    _clear_drafts(job)
+    with reading(job.engine) as connection:
+        left = unfinished_run(connection)
+    if left is None:
+        return None
+    log("info", "retraining goes on", run=left.id)
+    return _carried_through(job, left, progress)
+
+
+def _asked_for(job: _Job, progress: Callable[[int, int], None] | None) -> Run | None:
+    with reading(job.engine) as connection:
+        asks = open_asks(connection)
+    if not asks:
+        return None
+    points = tuple(sorted({one.point_id for one in asks}))
+    return _carried_through(job, _begun(job, Options(points, force=True), asks), progress)
+
+
+def _clear_drafts(job: _Job) -> None:
+    """Remove half-written folders; the learner writes in the same place, and no writing lasts an hour."""
+    for place in (job.settings.bundles, job.settings.candidates):
+        for draft in place.glob(".draft-*"):
+            with contextlib.suppress(OSError):
+                if job.clock_ns() - draft.stat().st_mtime_ns > _DRAFT_NS:
+                    shutil.rmtree(draft)
+                    log("info", "half-written bundle removed", folder=draft.name)
+
+
+def _begun(job: _Job, options: Options, asks: Sequence[Ask] = ()) -> Run:
     now_ns = job.clock_ns()
     with writing(job.engine) as connection:
         wanted = _wanted(connection, options)
@@ -124,6 +180,7 @@ def _begun(job: _Job, options: Options) -> Run:
         if job.settings.retrain_nodes and not options.points:
             tasks.append(Task(run.id, NODE_HEALTH, "", champion=bundle_of(connection, NODE_HEALTH)))
         save_task(connection, job.lock, tasks)
+        mark_taken(connection, asks, run_id=run.id)
     log("info", "retraining begins", run=run.id, models=len(tasks))
     job.hook("run begun")
     return run

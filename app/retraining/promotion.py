@@ -1,4 +1,7 @@
-"""A challenger takes a champion's place, and gives it back: each in one transaction; refuses what is overtaken."""
+"""A challenger takes a champion's place, and gives it back: each in one transaction; refuses what is overtaken.
+
+Only who may change models does either, and both stand in the audit.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,25 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from app.access.audit import note
+from app.access.roles import User, demand
 from app.schema import champions, points, promotions
 from features.errors import RacewayError
 
 __all__ = [
+    "JOB",
     "OvertakenError",
     "Promotion",
     "latest_promotion",
+    "model_name",
     "promote",
     "promotions_of",
     "undo",
 ]
+
+
+# Whom the retraining job acts as.
+JOB = User("retraining", "engineer")
 
 
 class OvertakenError(RacewayError):
@@ -56,11 +67,31 @@ class Promotion:
     @property
     def model(self) -> str:
         """Name of the model for people."""
-        return f"{self.role} of {self.point_id}" if self.point_id else self.role
+        return model_name(self.role, self.point_id)
+
+
+def model_name(role: str, point_id: str) -> str:
+    """Name a model for people.
+
+    Examples
+    --------
+    >>> model_name("baseline", "plant/fan/a"), model_name("node-health", "")
+    ('baseline of plant/fan/a', 'node-health')
+    """
+    return f"{role} of {point_id}" if point_id else role
 
 
 def promote(
-    connection: Connection, role: str, point_id: str, *, champion: str | None, challenger: str, run_id: str, now_ns: int
+    connection: Connection,
+    user: User,
+    role: str,
+    point_id: str,
+    *,
+    champion: str | None,
+    challenger: str,
+    run_id: str,
+    now_ns: int,
+    why: str = "it passed the gate",
 ) -> None:
     """Let a challenger serve, in the caller's transaction.
 
@@ -68,21 +99,29 @@ def promote(
     ----------
     connection : Connection
         Of a writing transaction.
+    user : User
+        Who does it.
     role, point_id : str
     champion : str or None
         Who was challenged.
     challenger, run_id : str
     now_ns : int
+    why : str
 
     Raises
     ------
+    ForbiddenError
+        If the user may not change models.
     OvertakenError
         If another serves by now, or the point is not watched any more; nothing is changed.
     """
+    demand(user, "change models")
     if not _serve(connection, role, point_id, challenger, instead_of=champion, now_ns=now_ns):
         raise OvertakenError("another model serves by now than the one that was challenged")
     values = {"role": role, "point_id": point_id, "bundle": challenger, "former": champion}
     connection.execute(promotions.insert().values(**values, at_ns=now_ns, run_id=run_id))
+    named = model_name(role, point_id)
+    note(connection, user, "promote", target=named[:200], why=f"{challenger}: {why}", now_ns=now_ns)
 
 
 def _serve(
@@ -121,7 +160,13 @@ def latest_promotion(connection: Connection, role: str, point_id: str) -> Promot
 
 
 def undo(
-    connection: Connection, taken_back: Sequence[Promotion], *, there: Callable[[str], bool], why: str, now_ns: int
+    connection: Connection,
+    user: User,
+    taken_back: Sequence[Promotion],
+    *,
+    there: Callable[[str], bool],
+    why: str,
+    now_ns: int,
 ) -> None:
     """Let the former models serve again, all of them or, where one cannot, none; in the caller's transaction.
 
@@ -129,6 +174,8 @@ def undo(
     ----------
     connection : Connection
         Of a writing transaction.
+    user : User
+        Who does it.
     taken_back : sequence of Promotion
     there : callable
         Whether a bundle can be served.
@@ -137,9 +184,12 @@ def undo(
 
     Raises
     ------
+    ForbiddenError
+        If the user may not change models.
     OvertakenError
         If a promotion is undone already, another model serves by now, or the former one is gone.
     """
+    demand(user, "change models")
     for one in taken_back:
         if one.undone_ns is not None:
             raise OvertakenError(f"the promotion of {one.bundle} is undone already")
@@ -149,3 +199,4 @@ def undo(
             raise OvertakenError(f"another model serves by now as {one.model}; undo what came last, or name a point")
         marked = promotions.update().where(promotions.c.id == one.id, promotions.c.undone_ns.is_(None))
         connection.execute(marked.values(undone_ns=now_ns, undone_why=why))
+        note(connection, user, "undo promotion", target=one.model[:200], why=f"{one.bundle}: {why}", now_ns=now_ns)

@@ -9,20 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.palette import BLUE, GREEN, GREY, ORANGE, RED
+from app.palette import BLUE, GREY, RED
 from app.retraining.records import Run, Task
+from app.retraining.verdict import OUTCOMES, drift_words, verdict_rows
 
 __all__ = ["render_report", "write_report"]
 
-# What became of a model, in words, and the colour and sign it is shown with.
-_OUTCOMES = {
-    "promoted": ("challenger serves", GREEN, "\u25b2"),
-    "refused": ("challenger refused, champion serves", ORANGE, "\u25a0"),
-    "unchanged": ("champion serves, nothing to do", GREY, "\u25cf"),
-    "waiting": ("champion serves, not ready", GREY, "\u25cb"),
-    "overtaken": ("another model serves by now", GREY, "\u25c6"),
-    "failed": ("champion serves, the job failed", RED, "\u2716"),
-}
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 0.8rem 0; } th, td { padding: 0.2rem 0.8rem; text-align: left; }
@@ -60,7 +52,7 @@ def render_report(run: Run, tasks: Sequence[Task]) -> str:
     str
         HTML that loads nothing and runs nothing.
     """
-    counts = {outcome: sum(task.outcome == outcome for task in tasks) for outcome in _OUTCOMES}
+    counts = {outcome: sum(task.outcome == outcome for task in tasks) for outcome in OUTCOMES}
     said = ", ".join(f"{n} {outcome}" for outcome, n in counts.items() if n) or "no model was looked at"
     asked = "all that are watched" if not run.options.points else ", ".join(run.options.points)
     parts = [
@@ -94,7 +86,7 @@ def _reasons(task: Task) -> list[str]:
 
 
 def _sign(task: Task) -> str:
-    words, colour, sign = _OUTCOMES[task.outcome or "failed"]
+    words, colour, sign = OUTCOMES[task.outcome or "failed"]
     return f'<span class="sign" style="color:{colour}">{sign}</span> {words}'
 
 
@@ -116,7 +108,7 @@ def _model(task: Task) -> str:
 
 
 def _drift(drift: Mapping[str, Any]) -> list[str]:
-    score, features = drift["score"], drift["features"]
+    features = drift["features"]
     rows = [
         (
             _escaped(one["name"]),
@@ -128,14 +120,9 @@ def _drift(drift: Mapping[str, Any]) -> list[str]:
         )
         for one in features
     ]
-    words = (
-        f"{100.0 * drift['share']:.0f} % of the features drifted. A recent score is above one of the frozen windows "
-        f"with probability {score['superiority']:.2f} (0.5: no shift), its median is {score['ratio']:.2f} of theirs, "
-        f"and {100.0 * score['passing']:.1f} % of the recent windows pass the champion's threshold."
-    )
     return [
         "<h3>Drift</h3>",
-        f"<p>{words}</p>",
+        f"<p>{drift_words(drift)}</p>",
         _bars(
             [(one["name"], one["psi"], RED if one["drifted"] else BLUE) for one in features],
             title="population stability index",
@@ -155,28 +142,7 @@ def _chosen(chosen: Mapping[str, Any]) -> str:
 
 def _verdict(verdict: Mapping[str, Any]) -> list[str]:
     champion, challenger = verdict["champion"], verdict["challenger"]
-    rows = [
-        ("threshold", f"{champion['threshold']:.3f}", f"{challenger['threshold']:.3f}"),
-        *(
-            (f"{which} healthy windows above it", _share(champion[which]), _share(challenger[which]))
-            for which in ("frozen", "recent")
-        ),
-        ("alarms raised by healthy windows", str(champion["alarms"]), str(challenger["alarms"])),
-        *(
-            (
-                f"recent windows above the level that stands for {100.0 * float(rate):g} %",
-                _share(champion["calibration"].get(rate)),
-                _share(share),
-            )
-            for rate, share in challenger["calibration"].items()
-        ),
-        *(
-            (f"{_escaped(kind)}, {where}", _percent(champion[key].get(kind)), _percent(challenger[key].get(kind)))
-            for key, where in (("detected", "laid over healthy windows"), ("seen", "in past alarms"))
-            for kind in challenger[key]
-        ),
-        *((_escaped(name), "", f"{cost:,}") for name, cost in verdict.get("cost", {}).items()),
-    ]
+    rows = [tuple(map(_escaped, row)) for row in verdict_rows(verdict)]
     bars = [
         (f"{kind}, {who}", judged["detected"][kind], colour)
         for kind in challenger["detected"]
@@ -190,16 +156,6 @@ def _verdict(verdict: Mapping[str, Any]) -> list[str]:
         _table(("", "*champion", "*challenger"), rows),
         _bars(bars, title="share of windows with a fault that is seen", most=1.0),
     ]
-
-
-def _share(share: Mapping[str, Any] | None) -> str:
-    if share is None:
-        return "not known"
-    return f"{share['passed']} of {share['windows']}"
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100.0 * value:.0f} %"
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
 from app.retraining.frozen import FrozenWindows, freeze, read_frozen, write_frozen
-from app.retraining.promotion import OvertakenError, latest_promotion, promote
+from app.retraining.promotion import JOB, OvertakenError, latest_promotion, promote
 from app.retraining.records import BASELINE, Outcome, Run, Task, judged_before
 from app.retraining.selection import Amounts, NotReadyError, features_of, select
 from app.settings import Settings
@@ -291,6 +291,7 @@ def take_place(context: Context, task: Task) -> Done:
     def write(connection: Connection) -> None:
         promote(
             connection,
+            JOB,
             task.role,
             task.point_id,
             champion=task.champion,

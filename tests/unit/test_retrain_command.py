@@ -15,9 +15,12 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
+from app.access.audit import trail
+from app.access.roles import User
 from app.cli import _raceway
+from app.retraining.asking import ask
 from app.retraining.lock import held_lock
-from app.retraining.promotion import promote
+from app.retraining.promotion import JOB, promote
 from app.retraining.records import Options, Task, begin_run, end_run, save_task
 from app.retraining.schedule import run_schedule
 from app.schema import retraining_lock
@@ -54,6 +57,7 @@ def promoted(engine: Engine) -> str:
                 save_task(connection, lock, [task])
                 promote(
                     connection,
+                    JOB,
                     "baseline",
                     point,
                     champion=champion,
@@ -126,6 +130,13 @@ def test_undo_takes_back_the_latest_run_whole(engine: Engine, settings: Settings
     nothing = _run(settings, "undo")
     assert nothing.exit_code == 2
     assert "no promotion is there to be undone" in nothing.output
+    with reading(engine) as connection:
+        undone = [deed for deed in trail(connection) if deed.action == "undo promotion"]
+    assert [(deed.role, deed.why) for deed in undone[::-1]] == [
+        ("admin", "third: noisy"),
+        ("admin", "third: noisy"),
+        ("admin", "second: by hand"),
+    ]
 
 
 @pytest.mark.usefixtures("promoted")
@@ -142,12 +153,13 @@ def _touching(path: Path) -> tuple[str, ...]:
     return sys.executable, "-c", f"open({str(path)!r}, 'a').write('x')"
 
 
-def _scheduled(settings: Settings, path: Path, *, seconds: float, until: Any) -> None:
+def _scheduled(
+    settings: Settings, path: Path, *, seconds: float, until: Any, command: tuple[str, ...] | None = None
+) -> None:
     """Run the schedule until something is so, or for so long."""
     stopped = threading.Event()
-    running = threading.Thread(
-        target=run_schedule, args=(settings,), kwargs={"stopped": stopped, "command": _touching(path)}
-    )
+    called = {"stopped": stopped, "command": command or _touching(path)}
+    running = threading.Thread(target=run_schedule, args=(settings,), kwargs=called)
     running.start()
     deadline = time.monotonic() + seconds
     while not until() and time.monotonic() < deadline:
@@ -166,6 +178,24 @@ def test_a_run_that_was_broken_off_is_gone_on_with_at_once(engine: Engine, setti
         begin_run(connection, lock, Options(), now_ns=_NOW_NS)
     _scheduled(never, path, seconds=60.0, until=path.exists)
     assert path.read_text() == "x"
+
+
+def test_what_somebody_asks_for_is_begun_at_once(engine: Engine, settings: Settings, tmp_path: Path) -> None:
+    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 1"})
+    path = tmp_path / "ran"
+    with writing(engine) as connection:
+        ask(connection, User("kim", "engineer"), _POINTS[0], why="", now_ns=_NOW_NS)
+    # The job is told to take no more than that; one that cannot begin is not begun again at once.
+    script = f"import sys; open({str(path)!r}, 'a').write(' '.join(sys.argv[1:]))"
+    _scheduled(never, path, seconds=60.0, until=path.exists, command=(sys.executable, "-c", script))
+    assert path.read_text() == "--asked"
+
+
+def test_only_what_is_asked_for_goes_with_nothing_else(settings: Settings) -> None:
+    assert "nothing was asked for" in _run(settings, "--asked").output
+    refused = _run(settings, "--asked", "--force")
+    assert refused.exit_code == 2
+    assert "goes with none of --point, --force and --dry-run" in refused.output
 
 
 def test_the_trigger_is_crons() -> None:

@@ -26,7 +26,7 @@ from app.commissioning import relearn
 from app.pipeline import Pipeline
 from app.retraining.job import retrain
 from app.retraining.lock import LockLostError
-from app.retraining.promotion import OvertakenError, promotions_of, undo
+from app.retraining.promotion import JOB, OvertakenError, promotions_of, undo
 from app.retraining.records import Options, Run, Task, runs, tasks_of, unfinished_run
 from app.retraining.selection import Amounts, NotReadyError, features_of, places_of, select
 from app.schema import alarms, frozen_windows, retraining_lock, windows
@@ -121,7 +121,7 @@ def test_what_drifted_is_retrained_serves_and_is_taken_back(engine: Engine, sett
 
     _looks_like_a_report(settings.reports / f"retraining-{run.id}.html", task)
     with writing(engine) as connection:
-        undo(connection, promoted, there=lambda _: True, why="by hand", now_ns=NOW_NS)
+        undo(connection, JOB, promoted, there=lambda _: True, why="by hand", now_ns=NOW_NS)
     assert _point(engine).bundle == champion.bundle
     waits = _task(engine, retrain(engine, settings, options=Options(), clock_ns=lambda: clock_ns() + 1_000_000))
     assert waits.outcome == "waiting"
@@ -371,8 +371,8 @@ def test_a_promotion_is_undone_once_and_only_while_it_stands(engine: Engine, set
     with reading(engine) as connection:
         (promoted,) = promotions_of(connection)
     with pytest.raises(OvertakenError, match="no former model"), writing(engine) as connection:
-        undo(connection, [promoted], there=lambda _: False, why="", now_ns=NOW_NS)
+        undo(connection, JOB, [promoted], there=lambda _: False, why="", now_ns=NOW_NS)
     relearn(engine, User("anna", "engineer"), point_name(), now_ns=NOW_NS)
     with pytest.raises(OvertakenError, match="another model serves by now"), writing(engine) as connection:
-        undo(connection, [promoted], there=lambda _: True, why="", now_ns=NOW_NS)
+        undo(connection, JOB, [promoted], there=lambda _: True, why="", now_ns=NOW_NS)
     assert Pipeline(engine, settings) is not None

@@ -1,0 +1,73 @@
+"""What became of a model in a retraining, in words and as the rows of a table: champion beside challenger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from app.palette import BLUE, GREEN, GREY, ORANGE, RED
+
+__all__ = ["OUTCOMES", "drift_words", "outcome_sign", "verdict_rows"]
+
+# What became of a model: in words, and the colour and sign it is shown with.
+OUTCOMES = {
+    "promoted": ("challenger serves", GREEN, "\u25b2"),
+    "refused": ("challenger refused, champion serves", ORANGE, "\u25a0"),
+    "unchanged": ("champion serves, nothing to do", GREY, "\u25cf"),
+    "waiting": ("champion serves, not ready", GREY, "\u25cb"),
+    "overtaken": ("another model serves by now", GREY, "\u25c6"),
+    "failed": ("champion serves, the job failed", RED, "\u2716"),
+}
+
+
+def outcome_sign(outcome: str | None) -> tuple[str, str, str]:
+    """Words, colour and sign of an outcome; None for one that is not decided.
+
+    Examples
+    --------
+    >>> outcome_sign("refused")[0], outcome_sign(None)[0]
+    ('challenger refused, champion serves', 'under way')
+    """
+    return ("under way", BLUE, "\u25d4") if outcome is None else OUTCOMES[outcome]
+
+
+def drift_words(drift: Mapping[str, Any]) -> str:
+    """Say in a sentence how far features and scores have moved."""
+    score = drift["score"]
+    return (
+        f"{100.0 * drift['share']:.0f} % of the features drifted. A recent score is above one of the frozen windows "
+        f"with probability {score['superiority']:.2f} (0.5: no shift), its median is {score['ratio']:.2f} of theirs, "
+        f"and {100.0 * score['passing']:.1f} % of the recent windows pass the champion's threshold."
+    )
+
+
+def verdict_rows(verdict: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Give what the gate found: name, the champion's figure and the challenger's."""
+    champion, challenger = verdict["champion"], verdict["challenger"]
+    return [
+        ("threshold", f"{champion['threshold']:.3f}", f"{challenger['threshold']:.3f}"),
+        *_health(champion, challenger),
+        *(
+            (f"{kind}, {where}", _percent(champion[key].get(kind)), _percent(challenger[key].get(kind)))
+            for key, where in (("detected", "laid over healthy windows"), ("seen", "in past alarms"))
+            for kind in challenger[key]
+        ),
+        *((name, "", f"{cost:,}") for name, cost in verdict.get("cost", {}).items()),
+    ]
+
+
+def _health(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for which in ("frozen", "recent"):
+        yield f"{which} healthy windows above it", _share(champion[which]), _share(challenger[which])
+    yield "alarms raised by healthy windows", str(champion["alarms"]), str(challenger["alarms"])
+    for rate, share in challenger["calibration"].items():
+        name = f"recent windows above the level that stands for {100.0 * float(rate):g} %"
+        yield name, _share(champion["calibration"].get(rate)), _share(share)
+
+
+def _share(share: Mapping[str, Any] | None) -> str:
+    return "not known" if share is None else f"{share['passed']} of {share['windows']}"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100.0 * value:.0f} %"

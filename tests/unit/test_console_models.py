@@ -1,0 +1,154 @@
+"""The models page: what asks for a look first, both models side by side, and buttons that the role decides on."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import sqlalchemy as sa
+from retrained import ran, watched
+from streamlit.testing.v1 import AppTest
+
+from app.access.audit import trail
+from app.access.roles import Role, User
+from app.console.modelview import drift_chart
+from app.retraining.asking import open_asks
+from app.retraining.standing import standings
+from app.settings import Settings
+from app.store import open_store, point_rows, reading
+
+_A, _B = "site/fan/a", "site/pump/b"
+
+
+@pytest.fixture
+def engine(settings: Settings) -> sa.Engine:
+    return open_store(settings.database, migrate=True)
+
+
+@pytest.fixture
+def filled(engine: sa.Engine, settings: Settings) -> sa.Engine:
+    """Two points: a promoted challenger and a refused one."""
+    watched(engine, settings, (_A, _B))
+    run = ran(engine, settings, 0, {_A: "promoted", _B: "refused"})
+    settings.reports.mkdir(parents=True)
+    (settings.reports / f"retraining-{run.id}.html").write_text("<p>report</p>")
+    return engine
+
+
+def _script(engine: object, settings: object, user: object) -> None:
+    from app.console.models import models_page
+
+    models_page(engine, settings, user)  # type: ignore[arg-type]
+
+
+def _page(engine: sa.Engine, settings: Settings, role: Role = "engineer", **query: str) -> AppTest:
+    arguments = {"engine": engine, "settings": settings, "user": User("kim", role)}
+    page = AppTest.from_function(_script, default_timeout=60, kwargs=arguments)
+    for name, value in query.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+def _button(page: AppTest, label: str) -> object:
+    return next(button for button in page.button if button.label == label)
+
+
+def _serving(engine: sa.Engine) -> list[str | None]:
+    with reading(engine) as connection:
+        return [row.bundle for row in point_rows(connection)]
+
+
+def test_without_models_the_page_says_where_they_come_from(engine: sa.Engine, settings: Settings) -> None:
+    assert "each point learns its own" in _page(engine, settings).info[0].value
+
+
+def test_the_refused_model_is_on_top_with_its_reason_and_both_models(filled: sa.Engine, settings: Settings) -> None:
+    page = _page(filled, settings)
+    assert {metric.label: metric.value for metric in page.metric} | {"Last retraining": ""} == {
+        "Models": "2",
+        "Refused or failed": "1",
+        "Drifted": "2",
+        "Last retraining": "",
+    }
+    table = page.dataframe[0].value
+    assert list(table["Model"]) == [f"baseline of {_B}", f"baseline of {_A}"]
+    assert table["Last retraining"].iloc[0] == "■ challenger refused, champion serves"
+    assert page.subheader[0].value == f"■ baseline of {_B}: challenger refused, champion serves"
+    verdict = page.dataframe[1].value.set_index("")
+    assert list(verdict.loc["outer, laid over healthy windows"]) == ["80 %", "60 %"]
+    assert list(verdict.loc["threshold"]) == ["1.250", "1.500"]
+    drift = next(frame.value for frame in page.dataframe if "PSI" in frame.value.columns)
+    assert drift["Feature"].iloc[0] == "rms"
+    runs = next(frame.value for frame in page.dataframe if "Outcomes" in frame.value.columns)
+    assert runs["Outcomes"].iloc[0] in ("1 promoted, 1 refused", "1 refused, 1 promoted")
+
+
+def test_the_address_chooses_the_model_and_the_filter_what_is_listed(filled: sa.Engine, settings: Settings) -> None:
+    page = _page(filled, settings, point=_A)
+    assert page.selectbox[0].value == f"baseline of {_A}"
+    page.text_input[0].input("pump").run()
+    assert list(page.dataframe[0].value["Model"]) == [f"baseline of {_B}"]
+    page.text_input[0].input("nothing").run()
+    assert any(caption.value == "No such model." for caption in page.caption)
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_who_may_not_change_models_has_no_button_for_it(filled: sa.Engine, settings: Settings, role: Role) -> None:
+    page = _page(filled, settings, role)
+    assert [button.disabled for button in page.button] == [True, True, True]
+
+
+def test_an_engineer_lets_the_refused_one_serve_and_takes_the_other_back(filled: sa.Engine, settings: Settings) -> None:
+    page = _page(filled, settings)
+    assert [button.disabled for button in page.button] == [False, True, True]
+    page.text_input(key="models why").input("checked by hand").run()
+    _button(page, "Let the refused challenger serve").click().run()  # type: ignore[attr-defined]
+    assert page.success[0].value == f"baseline of {_B}: the challenger serves."
+    assert _serving(filled) == ["challenger-0", "challenger-0"]
+    page.selectbox(key="chosen model").select(f"baseline of {_A}").run()
+    _button(page, "Undo promotion").click().run()  # type: ignore[attr-defined]
+    assert _serving(filled) == ["first", "challenger-0"]
+    with reading(filled) as connection:
+        assert [(deed.who, deed.action) for deed in trail(connection)][:2] == [
+            ("kim", "undo promotion"),
+            ("kim", "promote"),
+        ]
+        assert standings(connection)[0].undoable is False
+
+
+def test_retrain_now_is_asked_for_once_and_does_not_wait(filled: sa.Engine, settings: Settings) -> None:
+    page = _page(filled, settings)
+    _button(page, "Retrain now").click().run()  # type: ignore[attr-defined]
+    with reading(filled) as connection:
+        assert [(one.point_id, one.who) for one in open_asks(connection)] == [(_B, "kim")]
+    assert page.info[0].value.startswith(f"Asked for by kim: retraining of {_B}.")
+    assert _button(page, "Retrain now").disabled  # type: ignore[attr-defined]
+
+
+def test_a_run_under_way_and_one_that_was_broken_off_are_said(filled: sa.Engine, settings: Settings) -> None:
+    ran(filled, settings, 9, {_A: "unchanged"}, ended=False)
+    page = _page(filled, settings)
+    assert "was broken off; the next one goes on with it" in page.warning[0].value
+
+
+def test_how_a_hundred_models_stand_is_read_at_once(engine: sa.Engine, settings: Settings) -> None:
+    points = tuple(f"site/m{i}/p" for i in range(100))
+    watched(engine, settings, points)
+    for night in range(6):
+        ran(engine, settings, night, dict.fromkeys(points, "unchanged"))
+    began = time.perf_counter()
+    with reading(engine) as connection:
+        found = standings(connection)
+    assert len(found) == 100
+    assert time.perf_counter() - began < 1.0
+
+
+def test_bars_are_told_apart_without_colour() -> None:
+    features = [
+        {"name": name, "psi": psi, "ks": 0.1, "drifted": drifted}
+        for name, psi, drifted in (("rms", 0.9, True), ("kurtosis", 0.1, False))
+    ]
+    bars = drift_chart(features, key="x").data[0]
+    assert (list(bars.y), list(bars.text), list(bars.x)) == (["kurtosis", "rms"], ["", "△ drifted"], [0.1, 0.9])

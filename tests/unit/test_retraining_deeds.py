@@ -1,0 +1,154 @@
+"""What people do with models: ask for a retraining, overrule the gate, take back; by right, with reasons, audited."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from retrained import NOW_NS, SECOND_NS, ran, watched
+from sqlalchemy import Engine
+
+import app.retraining.job as job
+from app.access.audit import trail
+from app.access.roles import ForbiddenError, User
+from app.retraining.asking import ask, open_asks
+from app.retraining.forcing import force
+from app.retraining.job import retrain, retrain_asked
+from app.retraining.promotion import OvertakenError, latest_promotion, undo
+from app.retraining.records import BASELINE, Options, Task, runs, tasks_of
+from app.retraining.standing import outcomes_of, progress_of, standings
+from app.retraining.steps import Context, Done
+from app.schema import retraining_tasks
+from app.settings import Settings
+from app.store import open_store, point_rows, reading, writing
+from features.errors import ParameterError
+
+_A, _B = "site/fan/a", "site/pump/b"
+_KIM, _OP = User("kim", "engineer"), User("olga", "operator")
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Engine:
+    opened = open_store(settings.database, migrate=True)
+    watched(opened, settings, (_A, _B))
+    return opened
+
+
+def _only_task(engine: Engine, point: str) -> Task:
+    with reading(engine) as connection:
+        found = runs(connection, most=1)[0]
+        return next(task for task in tasks_of(connection, found.id) if task.point_id == point)
+
+
+def _serving(engine: Engine) -> list[str | None]:
+    with reading(engine) as connection:
+        return [row.bundle for row in point_rows(connection)]
+
+
+def test_a_refused_challenger_serves_on_an_engineers_word_and_is_not_removed(
+    engine: Engine, settings: Settings
+) -> None:
+    ran(engine, settings, 0, {_A: "refused", _B: "unchanged"})
+    there = lambda bundle: (settings.bundles / bundle).is_dir()  # noqa: E731
+    task = _only_task(engine, _A)
+    with pytest.raises(ForbiddenError, match="olga is operator and may not change models"), writing(engine) as c:
+        force(c, _OP, task, there=there, why="it is right", now_ns=NOW_NS)
+    with pytest.raises(ParameterError, match="for a reason only"), writing(engine) as c:
+        force(c, _KIM, task, there=there, why=" ", now_ns=NOW_NS)
+    with pytest.raises(ParameterError, match="refused no challenger here"), writing(engine) as c:
+        force(c, _KIM, _only_task(engine, _B), there=there, why="x", now_ns=NOW_NS)
+    with pytest.raises(OvertakenError, match="is gone; retrain the model"), writing(engine) as c:
+        force(c, _KIM, task, there=lambda _: False, why="x", now_ns=NOW_NS)
+    assert _serving(engine) == ["first", "first"]
+    with writing(engine) as c:
+        force(c, _KIM, task, there=there, why="it is right", now_ns=NOW_NS)
+    assert _serving(engine) == ["challenger-0", "first"]
+    forced = _only_task(engine, _A)
+    assert (forced.outcome, forced.findings["forced"]["who"]) == ("promoted", "kim")
+    with pytest.raises(OvertakenError, match="somebody else has decided"), writing(engine) as c:
+        force(c, _KIM, task, there=there, why="again", now_ns=NOW_NS)
+    with reading(engine) as c:
+        (deed,) = trail(c)
+    assert (deed.who, deed.action, deed.target) == ("kim", "promote", f"baseline of {_A}")
+    assert deed.why == "challenger-0: in spite of the gate: it is right"
+
+    # The next run removes what an earlier one refused; this one serves.
+    with writing(engine) as c:
+        c.execute(retraining_tasks.update().where(retraining_tasks.c.point_id == _B).values(outcome="refused"))
+    retrain(engine, settings, options=Options(), clock_ns=lambda: NOW_NS + SECOND_NS)
+    assert (settings.bundles / "challenger-0").is_dir()
+
+    with reading(engine) as c:
+        last = latest_promotion(c, BASELINE, _A)
+    assert last is not None
+    with pytest.raises(ForbiddenError, match="may not change models"), writing(engine) as c:
+        undo(c, _OP, [last], there=there, why="x", now_ns=NOW_NS)
+    with writing(engine) as c:
+        undo(c, _KIM, [last], there=there, why="alarms all night", now_ns=NOW_NS)
+    assert _serving(engine) == ["first", "first"]
+    with reading(engine) as c:
+        assert trail(c, most=1)[0].why == "challenger-0: alarms all night"
+
+
+def test_what_somebody_asks_for_is_retrained_first_and_once(
+    engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, bool]] = []
+
+    def drift(context: Context, task: Task) -> Done:
+        done.append((task.point_id, context.run.options.force))
+        return Done.ended("unchanged", "seen")
+
+    monkeypatch.setattr(job, "ROLES", {BASELINE: {"drift": drift}})
+    with pytest.raises(ForbiddenError, match="may not change models"), writing(engine) as c:
+        ask(c, _OP, _B, why="", now_ns=NOW_NS)
+    with pytest.raises(ParameterError, match="x/y/z is unknown; only a point that is watched"), writing(engine) as c:
+        ask(c, _KIM, "x/y/z", why="", now_ns=NOW_NS)
+    clock = iter(range(NOW_NS, NOW_NS + 10**15, SECOND_NS))
+    assert retrain_asked(engine, settings, clock_ns=lambda: next(clock)) is None
+    with writing(engine) as c:
+        ask(c, _KIM, _B, why="new coupling", now_ns=NOW_NS)
+    with pytest.raises(ParameterError, match="is asked for already"), writing(engine) as c:
+        ask(c, _KIM, _B, why="", now_ns=NOW_NS)
+    retrain(engine, settings, options=Options(), clock_ns=lambda: next(clock))
+    assert done == [(_B, True), (_A, False), (_B, False)]
+    with reading(engine) as c:
+        assert open_asks(c) == []
+        assert [run.options for run in runs(c, most=9)] == [Options(), Options((_B,), force=True)]
+        assert trail(c)[0].action == "ask for retraining"
+    with writing(engine) as c:
+        ask(c, _KIM, _A, why="", now_ns=NOW_NS)
+    asked = retrain_asked(engine, settings, clock_ns=lambda: next(clock))
+    assert asked is not None
+    assert asked.options.points == (_A,)
+
+
+def test_how_models_stand_is_the_latest_word_on_each(engine: Engine, settings: Settings) -> None:
+    ran(engine, settings, 0, {_A: "refused", _B: "promoted"})
+    ran(engine, settings, 1, {_A: "unchanged"})
+    left = ran(engine, settings, 2, {_A: "failed"}, ended=False)
+    with reading(engine) as c:
+        a, b = standings(c)
+        counts = outcomes_of(c, [run.id for run in runs(c, most=2)])
+        c.execute(sa.text("SELECT 1"))
+        progress = progress_of(c, left)
+    assert (a.point_id, a.task and a.task.outcome, a.promotion, a.undoable) == (_A, "failed", None, False)
+    assert (b.point_id, b.task and b.task.outcome, b.bundle, b.undoable) == (_B, "promoted", "challenger-0", True)
+    assert [dict(count) for count in counts.values()] == [{"failed": 1}, {"unchanged": 1}]
+    assert (progress.done, progress.total, progress.at, progress.beat_ns) == (1, 1, "", None)
+
+
+def test_half_written_bundles_of_killed_runs_are_removed_and_young_ones_left(
+    engine: Engine, settings: Settings
+) -> None:
+    old, young = settings.bundles / ".draft-1", settings.bundles / ".draft-2"
+    for folder, age_s in ((old, 7200), (young, 60)):
+        folder.mkdir()
+        (folder / "model.tflite").write_bytes(b"half")
+        os.utime(folder, ns=(NOW_NS - age_s * SECOND_NS,) * 2)
+    assert retrain_asked(engine, settings, clock_ns=lambda: NOW_NS) is None
+    assert not old.exists()
+    assert young.is_dir()
+    assert Path(settings.bundles / "first").is_dir()

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     retrain_nodes: bool = Field(
         default=False, description="Whether the network that nodes judge health with is retrained too, of all machines"
     )
+    candidate_key: Path | None = Field(
+        None, description="Private key (.pem) that signs what retraining hands over to nodes; empty: somebody signs it"
+    )
     retrain_stale_s: float = Field(
         900.0, gt=0.0, description="Silence of a retraining after which another one takes its lock over"
     )

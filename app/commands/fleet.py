@@ -18,6 +18,7 @@ from app.commands.context import settings_of, stop_event
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from app.access.roles import User
     from app.fleet.nodes import Node
     from app.fleet.records import Stored
 
@@ -25,6 +26,7 @@ __all__ = ["fleet"]
 
 _FILE = click.Path(path_type=Path)
 _STAGES = "1,10%,100%"
+_MOST = 100
 _user = click.option("--user", default=getpass.getuser, show_default="who is logged in", help="Who does it.")
 _why = click.option("--why", required=True, help="The reason.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -43,17 +45,29 @@ def fleet() -> None:
 @_json
 @click.pass_context
 def fleet_list(ctx: click.Context, /, *, as_json: bool) -> None:
-    """List nodes with what they run and how they stand."""
+    """List nodes with what they run and how they stand, and models that wait to be signed or begun."""
     from app.fleet.nodes import nodes_of
+    from app.fleet.records import listed
+    from app.fleet.rollout import WAITING
     from app.store import reading
 
     with reading(_store(ctx)) as connection:
         found = nodes_of(connection)
+        waiting = [one for one in listed(connection, most=_MOST) if one.phase in WAITING]
     if as_json:
         click.echo(json.dumps([asdict(node) for node in found], indent=1))
         return
     rows = [_node_row(node) for node in found]
     _table(("node", "point", "line", "model", "slot", "state", "alarm", "seen"), rows, none="no node was ever heard of")
+    for one in waiting:
+        click.echo(f"candidate {one.id} ({one.bundle}) {_next(one.id, one.phase)}")
+
+
+def _next(number: int, phase: str) -> str:
+    """What a candidate waits for."""
+    if phase == "candidate":
+        return f"waits to be signed: `raceway fleet sign {number} --key PRIVATE.pem`"
+    return f"is signed: `raceway fleet rollout --candidate {number}` begins it"
 
 
 def _node_row(node: Node) -> tuple[str, ...]:
@@ -72,8 +86,8 @@ def _node_row(node: Node) -> tuple[str, ...]:
 
 
 @fleet.command()
-@click.argument("image", type=_FILE)
-@click.argument("nodes", nargs=-1)
+@click.argument("given", metavar="[IMAGE] [NODES]...", nargs=-1)
+@click.option("--candidate", type=int, help="Roll-out that retraining handed over, signed; in the place of IMAGE.")
 @click.option("--stages", default=_STAGES, show_default=True, help="Nodes up to the end of each: counts or shares.")
 @click.option("--soak", "soak_s", default=3600.0, show_default=True, type=click.FloatRange(0.0), help="Seconds.")
 @click.option(
@@ -90,9 +104,9 @@ def _node_row(node: Node) -> tuple[str, ...]:
 def rollout(
     ctx: click.Context,
     /,
-    image: Path,
-    nodes: tuple[str, ...],
+    given: tuple[str, ...],
     *,
+    candidate: int | None,
     stages: str,
     key: Path | None,
     user: str,
@@ -105,18 +119,77 @@ def rollout(
     or gives up the model, is reset by its watchdog, falls silent, alarms anew or does not confirm within its patience
     has failed; more failures than allowed halt the roll-out. `raceway up` or `raceway fleet tend` takes it through.
     """
+    from app.fleet.candidates import begin_candidate
+    from app.fleet.records import one_rollout
     from app.fleet.rollout import Policy
     from app.fleet.starting import begin
     from app.store import writing
     from edge.node.package import open_image, read_public_key
 
-    content = _read(image)
-    if key is not None:
-        open_image(content, keys=[read_public_key(_read(key))])
-    plan = Policy(stages=_stages(stages), **policy)
+    if candidate is None and not given:
+        raise click.UsageError("name an IMAGE, or a candidate with --candidate; `raceway fleet list` shows those")
+    plan, who, now_ns = Policy(stages=_stages(stages), **policy), _as_user(user), time.time_ns()
     with writing(_store(ctx)) as connection:
-        number = begin(connection, content, nodes, policy=plan, who=user, why=why, now_ns=time.time_ns())
+        content = _read(Path(given[0])) if candidate is None else one_rollout(connection, candidate).image
+        if key is not None:
+            open_image(content, keys=[read_public_key(_read(key))])
+        if candidate is None:
+            number = begin(connection, who, content, given[1:], policy=plan, why=why, now_ns=now_ns)
+        else:
+            begun = begin_candidate(connection, who, candidate, given, policy=plan, why=why, now_ns=now_ns)
+            number = begun.id
     click.echo(f"roll-out {number} begun; `raceway fleet status {number}` shows how it goes")
+
+
+@fleet.command()
+@click.argument("number", metavar="ROLLOUT", type=int)
+@click.option("--key", type=_FILE, help="Private key (.pem) that signs.")
+@click.option("--image", type=_FILE, help="Image of its model that was signed where the key is.")
+@_user
+@click.option("--why", default="", help="The reason, where there is one.")
+@click.pass_context
+def sign(ctx: click.Context, /, number: int, *, key: Path | None, image: Path | None, user: str, why: str) -> None:
+    """Sign a candidate that retraining handed over, with `--key` here, or take its signed `--image` from elsewhere.
+
+    It gets the version above all that nodes run or were sent; a window whose result TFLite Micro gave must come out of
+    the node's kernels byte for byte.
+    """
+    from app.fleet.candidates import keep_image
+    from app.fleet.candidates import sign as sign_candidate
+    from app.fleet.records import one_rollout
+    from app.fleet.starting import next_version
+    from app.store import reading, writing
+    from edge.node.package import read_private_key
+
+    if (key is None) == (image is None):
+        raise click.UsageError("give one of --key and --image")
+    engine, folder = _store(ctx), settings_of(ctx).candidates
+    if image is not None:
+        made = _read(image)
+    else:
+        assert key is not None
+        with reading(engine) as connection:
+            stored, version = one_rollout(connection, number), next_version(connection)
+        place = folder / stored.bundle if stored.bundle else None
+        made = sign_candidate(stored, read_private_key(_read(key)), version=version, folder=place)
+    with writing(engine) as connection:
+        stored = keep_image(connection, _as_user(user), number, made, why=why, now_ns=time.time_ns())
+    click.echo(f"candidate {number} has version {stored.rollout.version} and {_next(number, 'signed')}")
+
+
+@fleet.command()
+@click.argument("number", metavar="ROLLOUT", type=int)
+@_user
+@_why
+@click.pass_context
+def withdraw(ctx: click.Context, /, number: int, *, user: str, why: str) -> None:
+    """Give a candidate up that was not begun."""
+    from app.fleet.candidates import withdraw as give_up
+    from app.store import writing
+
+    with writing(_store(ctx)) as connection:
+        give_up(connection, _as_user(user), number, why=why, now_ns=time.time_ns())
+    click.echo(f"candidate {number} is withdrawn")
 
 
 @fleet.command()
@@ -155,7 +228,7 @@ def fleet_halt(ctx: click.Context, /, number: int | None, *, user: str, why: str
     from app.store import writing
 
     with writing(_store(ctx)) as connection:
-        stored = halt(connection, number, who=user, why=why, now_ns=time.time_ns())
+        stored = halt(connection, _as_user(user), number, why=why, now_ns=time.time_ns())
     _say(stored)
 
 
@@ -170,7 +243,7 @@ def fleet_resume(ctx: click.Context, /, number: int | None, *, user: str, why: s
     from app.store import writing
 
     with writing(_store(ctx)) as connection:
-        stored = resume(connection, number, who=user, why=why, now_ns=time.time_ns())
+        stored = resume(connection, _as_user(user), number, why=why, now_ns=time.time_ns())
     _say(stored)
 
 
@@ -198,33 +271,29 @@ def rollback(
     Nodes on trial leave the model. Those that have confirmed it take no older version: their former model is signed
     anew under a higher one and rolled out, with `--key` here, else with the commands that this one says.
     """
-    from app.fleet.records import one_rollout
     from app.fleet.rollout import Policy
-    from app.fleet.starting import begin, former_images, image_again, next_version, roll_back
+    from app.fleet.starting import take_back
     from app.store import writing
     from edge.node.package import read_private_key
 
-    folder, now_ns = settings_of(ctx).data_dir, time.time_ns()
-    policy = Policy(stages=_stages(stages), soak_s=0.0)
-    signer = None if key is None else read_private_key(_read(key))
-    given = None if image is None else _read(image)
-    said: list[str] = []
+    folder = settings_of(ctx).data_dir
     with writing(_store(ctx)) as connection:
-        stored = one_rollout(connection, number)
-        if stored.rollout.phase not in ("rolling back", "rolled back"):
-            roll_back(connection, stored, who=user, why=why, now_ns=now_ns)
-        for version, (former, points) in sorted(former_images(connection, stored).items()):
-            made, above = given, next_version(connection)
-            if made is None and former is not None and signer is not None:
-                made = image_again(former, version=above, key=signer)
-            if made is None:
-                said.append(_to_do(stored, version, former, len(points), above=above, folder=folder))
-                continue
-            again = begin(connection, made, points, policy=policy, who=user, why=why, now_ns=now_ns, kind="rollback")
-            said.append(f"roll-out {again} takes {len(points)} nodes back to the model of version {version}")
+        stored, taken = take_back(
+            connection,
+            _as_user(user),
+            number,
+            key=None if key is None else read_private_key(_read(key)),
+            image=None if image is None else _read(image),
+            policy=Policy(stages=_stages(stages), soak_s=0.0),
+            why=why,
+            now_ns=time.time_ns(),
+        )
     click.echo(f"roll-out {stored.id} is rolled back: nodes on trial leave version {stored.rollout.version}")
-    for line in said:
-        click.echo(line)
+    for one in taken:
+        if one.again is None:
+            click.echo(_to_do(stored, one.version, one.former, one.nodes, above=one.above, folder=folder))
+        else:
+            click.echo(f"roll-out {one.again} takes {one.nodes} nodes back to the model of version {one.version}")
 
 
 def _to_do(stored: Stored, version: int, former: bytes | None, n: int, *, above: int, folder: Path) -> str:
@@ -251,6 +320,13 @@ def tend(ctx: click.Context) -> None:
     run_fleet(settings_of(ctx), stopped=stop_event())
 
 
+def _as_user(name: str) -> User:
+    """Whoever may use the command line of this host may do all."""
+    from app.access.roles import User
+
+    return User(name, "admin")
+
+
 def _stages(text: str) -> tuple[int | float, ...]:
     from features.errors import ParameterError
 
@@ -266,11 +342,15 @@ def _say(stored: Stored) -> None:
     counts = Counter(member.state for member in plan.members)
     shown = ", ".join(f"{n} {state}" for state, n in sorted(counts.items()))
     why = f" ({plan.reason})" if plan.reason else ""
-    click.echo(f"{stored.kind} {stored.id} of version {plan.version} is {plan.phase}{why}; {shown}")
+    if plan.phase in ("candidate", "signed"):
+        click.echo(f"candidate {stored.id} ({stored.bundle}) {_next(stored.id, plan.phase)}")
+    else:
+        click.echo(f"{stored.kind} {stored.id} of version {plan.version} is {plan.phase}{why}; {shown}")
 
 
 def _json_of(stored: Stored) -> dict[str, Any]:
-    shown = {"id": stored.id, "kind": stored.kind, "created_ns": stored.created_ns} | asdict(stored.rollout)
+    shown = {"id": stored.id, "kind": stored.kind, "created_ns": stored.created_ns, "bundle": stored.bundle}
+    shown |= asdict(stored.rollout)
     former = {point_id: asdict(one) for point_id, one in stored.former.items()}
     return shown | {"former": former}
 

@@ -17,7 +17,7 @@ from app.palette import BLUE, GREY, RED
 from app.retraining.asking import Ask, ask
 from app.retraining.forcing import force
 from app.retraining.promotion import undo
-from app.retraining.records import BASELINE, Task
+from app.retraining.records import BASELINE, NODE_HEALTH, Task
 from app.retraining.standing import Standing, history_of
 from app.retraining.verdict import drift_words, outcome_sign, verdict_rows
 from app.settings import Settings
@@ -113,7 +113,21 @@ def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, a
         assert task is not None
         overruled = task
         done = f"{one.name}: the challenger serves."
-        _do(engine, lambda c: force(c, user, overruled, there=there, why=why, now_ns=now_ns), done)
+
+        def overrule(connection: Connection) -> None:
+            packed = _packed(settings, overruled)
+            force(connection, user, overruled, there=there, why=why, now_ns=now_ns, packed=packed)
+
+        _do(engine, overrule, done)
+
+
+def _packed(settings: Settings, task: Task) -> bytes | None:
+    """The model as nodes take it, where they are to have it."""
+    from edge.compiler.packing import pack_model
+
+    return (
+        pack_model(load_bundle(settings.bundles / str(task.challenger)).network) if task.role == NODE_HEALTH else None
+    )
 
 
 def _missing(may: bool) -> str:

@@ -10,11 +10,25 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from app.fleet.rollout import Member, Policy, Rollout
+from app.fleet.rollout import WAITING, Member, Policy, Rollout
 from app.schema import rollout_log, rollout_members, rollouts
 from features.errors import ParameterError
 
-__all__ = ["SYSTEM", "Former", "LogRow", "Stored", "create", "keep", "log_of", "note", "one_rollout", "rollouts_of"]
+__all__ = [
+    "SYSTEM",
+    "Former",
+    "Listed",
+    "LogRow",
+    "Stored",
+    "adopt",
+    "create",
+    "keep",
+    "listed",
+    "log_of",
+    "note",
+    "one_rollout",
+    "rollouts_of",
+]
 
 SYSTEM = "raceway"
 _OPEN = ("running", "halted", "rolling back")
@@ -40,10 +54,13 @@ class Stored:
     kind : str
         ``rollout`` or ``rollback``.
     image : bytes
+        Of a candidate that is not signed, the model.
     created_ns : int
     rollout : Rollout
     former : mapping of str to Former
         By point.
+    bundle : str or None
+        What the retraining job handed over.
     """
 
     id: int
@@ -52,10 +69,26 @@ class Stored:
     created_ns: int
     rollout: Rollout
     former: Mapping[str, Former]
+    bundle: str | None = None
 
     def update_id(self, point_id: str) -> str:
         """What events about the image on its way to a node bear."""
         return f"rollout-{self.id}-{self.former[point_id].attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A roll-out in a list: all but its nodes and its image, with how many nodes are in which state."""
+
+    id: int
+    kind: str
+    version: int
+    phase: str
+    stage: int
+    reason: str | None
+    created_ns: int
+    bundle: str | None
+    states: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +107,37 @@ def create(connection: Connection, plan: Rollout, *, kind: str, image: bytes, wh
     row = {"kind": kind, "version": plan.version, "image": image, "policy": json.dumps(asdict(plan.policy))}
     row |= _standing(plan) | {"created_ns": now_ns}
     number = int(connection.execute(rollouts.insert().values(**row)).inserted_primary_key[0])  # type: ignore[index]
+    _begin(connection, number, plan, kind=kind, who=who, why=why, now_ns=now_ns)
+    return number
+
+
+def adopt(connection: Connection, number: int, plan: Rollout, *, who: str, why: str, now_ns: int) -> None:
+    """Begin a plan with a roll-out that is kept already, without nodes."""
+    values = _standing(plan) | {"policy": json.dumps(asdict(plan.policy))}
+    connection.execute(rollouts.update().where(rollouts.c.id == number).values(**values))
+    _begin(connection, number, plan, kind="rollout", who=who, why=why, now_ns=now_ns)
+
+
+def _begin(connection: Connection, number: int, plan: Rollout, *, kind: str, who: str, why: str, now_ns: int) -> None:
     rows = [
         {"rollout_id": number, "place": place, **_member_row(member, Former())}
         for place, member in enumerate(plan.members)
     ]
     connection.execute(rollout_members.insert(), rows)
     note(connection, number, kind, who=who, why=why or f"version {plan.version} to {len(rows)} nodes", now_ns=now_ns)
-    return number
+
+
+def listed(connection: Connection, *, most: int) -> list[Listed]:
+    """List the latest roll-outs, newest first."""
+    names = ("id", "kind", "version", "phase", "stage", "reason", "created_ns", "bundle")
+    query = sa.select(*(rollouts.c[name] for name in names)).order_by(rollouts.c.id.desc()).limit(most)
+    rows = connection.execute(query).all()
+    one = rollout_members.c
+    counting = sa.select(one.rollout_id, one.state, sa.func.count()).where(one.rollout_id.in_([row.id for row in rows]))
+    states: dict[int, dict[str, int]] = {row.id: {} for row in rows}
+    for number, state, n in connection.execute(counting.group_by(one.rollout_id, one.state)):
+        states[number][state] = n
+    return [Listed(**row._mapping, states=states[row.id]) for row in rows]
 
 
 def rollouts_of(connection: Connection, *, only_open: bool = False) -> list[Stored]:
@@ -92,7 +149,7 @@ def rollouts_of(connection: Connection, *, only_open: bool = False) -> list[Stor
 
 
 def one_rollout(connection: Connection, number: int | None) -> Stored:
-    """Give a roll-out, the latest where none is named.
+    """Give a roll-out, the latest that was begun where none is named.
 
     Raises
     ------
@@ -100,7 +157,8 @@ def one_rollout(connection: Connection, number: int | None) -> Stored:
         If there is none of that number, or none at all.
     """
     query = sa.select(rollouts).order_by(rollouts.c.id.desc()).limit(1)
-    row = connection.execute(query if number is None else query.where(rollouts.c.id == number)).first()
+    begun = rollouts.c.phase.not_in((*WAITING, "withdrawn"))
+    row = connection.execute(query.where(begun if number is None else rollouts.c.id == number)).first()
     if row is None:
         named = "was ever begun" if number is None else f"has the number {number}; `raceway fleet status` shows them"
         raise ParameterError(f"no roll-out {named}")
@@ -136,10 +194,11 @@ def note(
     connection.execute(rollout_log.insert().values(**row))
 
 
-def log_of(connection: Connection, number: int) -> list[LogRow]:
-    """List the steps of a roll-out, oldest first."""
-    query = sa.select(rollout_log).where(rollout_log.c.rollout_id == number).order_by(rollout_log.c.id)
-    return [LogRow(row.at_ns, row.who, row.action, row.point_id, row.why) for row in connection.execute(query)]
+def log_of(connection: Connection, number: int, *, most: int | None = None) -> list[LogRow]:
+    """List the steps of a roll-out, oldest first; the latest so many where that is said."""
+    query = sa.select(rollout_log).where(rollout_log.c.rollout_id == number).order_by(rollout_log.c.id.desc())
+    rows = connection.execute(query if most is None else query.limit(most)).all()[::-1]
+    return [LogRow(row.at_ns, row.who, row.action, row.point_id, row.why) for row in rows]
 
 
 def _standing(plan: Rollout) -> dict[str, Any]:
@@ -167,4 +226,4 @@ def _stored(connection: Connection, row: sa.Row[Any]) -> Stored:
     policy["stages"] = tuple(policy["stages"])
     plan = Rollout(row.version, members, Policy(**policy), row.stage, row.phase, row.reason, row.forgiven)
     former = {one.point_id: Former(one.attempt, one.former_version, one.former_boot, one.former_alarm) for one in found}
-    return Stored(row.id, row.kind, bytes(row.image), row.created_ns, plan, former)
+    return Stored(row.id, row.kind, bytes(row.image), row.created_ns, plan, former, row.bundle)

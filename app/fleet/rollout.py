@@ -12,6 +12,7 @@ from features.errors import ParameterError
 
 __all__ = [
     "ENDED",
+    "WAITING",
     "Member",
     "NodeHealth",
     "Policy",
@@ -24,8 +25,10 @@ __all__ = [
 ]
 
 State = Literal["waiting", "sent", "confirmed", "failed"]
-Phase = Literal["running", "halted", "done", "rolling back", "rolled back"]
+Phase = Literal["candidate", "signed", "withdrawn", "running", "halted", "done", "rolling back", "rolled back"]
 ENDED = ("done", "rolling back", "rolled back")
+# Not begun yet: handed over by the retraining job, without nodes.
+WAITING = ("candidate", "signed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,8 @@ class Rollout:
     stage : int
         From 0.
     phase : str
-        ``running``, ``halted``, ``done``; ``rolling back`` while nodes are told to leave the model, ``rolled back``.
+        ``candidate``, ``signed`` or ``withdrawn`` where it was not begun; ``running``, ``halted``, ``done``; ``rolling
+        back`` while nodes are told to leave the model, ``rolled back``.
     reason : str or None
         Why it halted.
     forgiven : int

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from app.access.roles import User, demand
+from app.fleet.candidates import lay
 from app.retraining.promotion import OvertakenError, promote
 from app.retraining.records import Task
 from app.schema import retraining_tasks
@@ -18,7 +19,14 @@ __all__ = ["force"]
 
 
 def force(
-    connection: Connection, user: User, task: Task, *, there: Callable[[str], bool], why: str, now_ns: int
+    connection: Connection,
+    user: User,
+    task: Task,
+    *,
+    there: Callable[[str], bool],
+    why: str,
+    now_ns: int,
+    packed: bytes | None = None,
 ) -> None:
     """Let a refused challenger serve, in the caller's transaction; the task says from then on that it was forced.
 
@@ -33,6 +41,8 @@ def force(
         Whether a bundle can be served.
     why : str
     now_ns : int
+    packed : bytes, optional
+        The packed model of a network of nodes, which is handed over to the fleet as a candidate.
 
     Raises
     ------
@@ -63,6 +73,8 @@ def force(
         now_ns=now_ns,
         why=f"in spite of the gate: {why}",
     )
+    if packed is not None:
+        lay(connection, packed, bundle=task.challenger, why=f"{user.name}, in spite of the gate: {why}", now_ns=now_ns)
 
 
 def _is_marked(connection: Connection, task: Task, user: User, *, why: str, now_ns: int) -> bool:

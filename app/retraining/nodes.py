@@ -2,11 +2,12 @@
 
 A node learns its own scaler and threshold, the network comes from elsewhere. It learns from the healthy windows of some
 machines, each scaled by itself, and is judged on the others, each commissioned as a node commissions itself. What
-passes is laid ready to be signed: a key is not at hand here, and a roll-out to nodes is somebody's decision.
+passes serves and is handed to the fleet as a candidate: it is signed by who has the key, and begun by somebody.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tempfile
 from collections.abc import Mapping
@@ -17,14 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from app.fleet.candidates import keep_image, lay, signed_model
+from app.fleet.records import one_rollout
+from app.fleet.starting import next_version
 from app.retraining.frozen import FrozenWindows, freeze, read_frozen, write_frozen
+from app.retraining.promotion import JOB
 from app.retraining.records import BASELINE, NODE_HEALTH, Task, tasks_of
 from app.retraining.selection import NotReadyError, Selection, features_of, select
 from app.retraining.steps import Context, Done, Step, shown, take_place
 from app.store import PointRow, point_rows, reading
+from edge.node.package import read_private_key
 from edge.node.reference import CHOSEN
 from features.contract import NODE, WATCHED
-from features.errors import ArtifactError, RacewayError, ToolchainError
+from features.errors import ArtifactError, ParameterError, RacewayError, ToolchainError
 from models.bundle import Manifest, drafted, load_bundle, write_bundle
 from models.gate import Judged, gate, judge, pooled
 from models.integer import run_int8
@@ -237,30 +243,64 @@ def lay_ready(context: Context, task: Task) -> Done:
 
 
 def _write_candidate(folder: Path, network: bytes, name: str) -> None:
-    from edge.compiler.packed import describe
     from edge.compiler.packing import pack_model
     from edge.oracle import ends_of, run_tflm
     from edge.tflite.reading import read_tflite
 
     packed = pack_model(network)
-    said = describe(packed)
     given, _ = ends_of(read_tflite(network))
     window = np.random.default_rng(_SEED).integers(-64, 64, (1, given.size), dtype=np.int8)
     try:
         golden = run_tflm(network, window.reshape(1, *given.shape[1:]))
     except ArtifactError as error:
         raise NotReadyError(f"no golden window can be computed here: {error}") from error
-    operators = " ".join(f"--operator {number}" for number in said.needs)
     command = (
-        f"raceway node package model.packed --key PRIVATE.pem --version NUMBER --name {NODE_HEALTH} {operators} "
-        f"--memory {said.memory_bytes} --golden-input golden-input.bin --golden-output golden-output.bin "
-        f"--output {name}.image\n"
+        f"raceway node package model.packed --key PRIVATE.pem --version NUMBER --name {NODE_HEALTH} "
+        f"--golden-input golden-input.bin --output {name}.image\n"
     )
     with drafted(folder) as draft:
         (draft / "model.packed").write_bytes(packed)
         (draft / "golden-input.bin").write_bytes(window.tobytes())
         (draft / "golden-output.bin").write_bytes(np.asarray(golden, dtype=np.int8).tobytes())
         (draft / "package.txt").write_text(command, encoding="utf-8")
+
+
+def hand_over(context: Context, task: Task) -> Done:
+    """Let the challenger serve and lay it down as a roll-out, signed where a key is at hand, in one transaction."""
+    bundle = task.challenger
+    assert bundle is not None
+    lay_ready(context, task)
+    folder = context.settings.candidates / bundle
+    model = (folder / "model.packed").read_bytes()
+    image, why = _signed(context, model, bundle)
+    served = take_place(context, task)
+    assert served.write is not None
+    take = served.write
+
+    def write(connection: Connection) -> None:
+        take(connection)
+        number = lay(connection, model, bundle=bundle, why=f"retraining {context.run.id}", now_ns=context.now_ns)
+        if image is not None and one_rollout(connection, number).rollout.phase == "candidate":
+            # Another image may have taken the version meanwhile: then somebody signs it.
+            with contextlib.suppress(ParameterError):
+                keep_image(connection, JOB, number, image, why="", now_ns=context.now_ns)
+
+    return Done(outcome="promoted", reasons=(*served.reasons, why), write=write)
+
+
+def _signed(context: Context, model: bytes, bundle: str) -> tuple[bytes | None, str]:
+    """The signed image, where the settings name a key that is good, and what is left to be done."""
+    place = context.settings.candidate_key
+    if place is None:
+        return None, "its roll-out waits to be signed: `raceway fleet list`"
+    try:
+        with reading(context.engine) as connection:
+            version = next_version(connection)
+        key = read_private_key(place.read_bytes())
+        folder = context.settings.candidates / bundle
+        return signed_model(model, bundle=bundle, key=key, version=version, folder=folder), "its roll-out is signed"
+    except (RacewayError, OSError) as error:
+        return None, f"its roll-out waits to be signed, since here it could not be: {error}"
 
 
 # Steps of the network of nodes, in order.
@@ -270,5 +310,5 @@ NODE_STEPS: Mapping[str, Step] = {
     "train": train_network,
     "gate": judge_machines,
     "hand-over": lay_ready,
-    "promote": take_place,
+    "promote": hand_over,
 }

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from app.access.audit import note
 from app.access.roles import User, demand
+from app.fleet.candidates import withdraw_bundle
 from app.schema import champions, points, promotions
 from features.errors import RacewayError
 
@@ -199,4 +200,5 @@ def undo(
             raise OvertakenError(f"another model serves by now as {one.model}; undo what came last, or name a point")
         marked = promotions.update().where(promotions.c.id == one.id, promotions.c.undone_ns.is_(None))
         connection.execute(marked.values(undone_ns=now_ns, undone_why=why))
+        withdraw_bundle(connection, one.bundle, why=f"its promotion was undone: {why}", now_ns=now_ns, who=user.name)
         note(connection, user, "undo promotion", target=one.model[:200], why=f"{one.bundle}: {why}", now_ns=now_ns)

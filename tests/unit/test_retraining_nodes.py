@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from making import NOW_NS, POINT
 from retraining import clock_ns, feed, learn_by_copying, run_job
 from sqlalchemy import Engine
@@ -17,7 +19,10 @@ from sqlalchemy import Engine
 import app.retraining.nodes as nodes
 import app.retraining.steps as steps
 from app.access.roles import User
+from app.cli import _raceway
 from app.commissioning import relearn
+from app.fleet.candidates import keep_image
+from app.fleet.records import listed, one_rollout
 from app.learner import healthy_start, waiting_points
 from app.retraining.job import retrain
 from app.retraining.records import NODE_HEALTH, Options, Run, Task, tasks_of
@@ -27,6 +32,7 @@ from app.store import bundle_of, change_state, open_store, reading, writing
 from app.wire import PointId
 from edge.compiler.packed import describe
 from edge.convert import to_tflite
+from edge.node.package import generate_key
 from edge.oracle import ends_of, run_tflm
 from edge.tflite.reading import read_tflite
 from features.contract import WATCHED
@@ -100,9 +106,23 @@ def test_a_network_of_all_machines_passes_is_laid_ready_and_may_not_cost_more(
     given, _ = ends_of(read_tflite(network))
     window = np.frombuffer((folder / "golden-input.bin").read_bytes(), np.int8).reshape(1, *given.shape[1:])
     assert run_tflm(network, window).tobytes() == (folder / "golden-output.bin").read_bytes()
-    command = (folder / "package.txt").read_text()
-    assert f"--memory {said.memory_bytes}" in command
-    assert all(f"--operator {number} " in command for number in said.needs)
+    assert said.input.n_bytes == window.size
+    with reading(engine) as connection:
+        (waiting,) = listed(connection, most=9)
+        stored = one_rollout(connection, waiting.id)
+    assert (waiting.phase, waiting.bundle, waiting.states) == ("candidate", task.challenger, {})
+    assert stored.image == (folder / "model.packed").read_bytes()
+    # The command that stands beside the model makes the image that the candidate takes.
+    words = shlex.split((folder / "package.txt").read_text().replace("NUMBER", "7"))[1:]
+    (folder / "PRIVATE.pem").write_bytes(generate_key())
+    with monkeypatch.context() as patch:
+        patch.chdir(folder)
+        done = CliRunner().invoke(_raceway, words)
+    assert done.exit_code == 0, done.output
+    image = (folder / f"{task.challenger}.image").read_bytes()
+    with writing(engine) as connection:
+        signed = keep_image(connection, User("kim", "engineer"), waiting.id, image, why="", now_ns=NOW_NS)
+    assert (signed.rollout.phase, signed.rollout.version) == ("signed", 7)
     assert "There was no champion" in (settings.reports / f"retraining-{run.id}.html").read_text()
     # Nothing drifted since: the network is not learned again.
     again = _task(engine, retrain(engine, settings, options=Options(), clock_ns=lambda: clock_ns() + 1_000_000))

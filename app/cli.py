@@ -20,6 +20,7 @@ _COMMANDS = {
     "fleet": ("fleet", "List nodes; roll models out to them by stages, halt, roll back."),
     "console": ("service", "Start the operators' console in the browser."),
     "simulate": ("sources", "Publish the vibration of a simulated plant."),
+    "demo": ("demo", "Let a simulated plant live through months in minutes."),
     "replay": ("sources", "Publish recordings (.mat, .wav, .csv, .npz) as if they were live."),
     "alarms": ("alarms", "Work through alarms: list, acknowledge, shelve; read the journal."),
     "assets": ("assets", "Enter machines and measuring points as YAML; say what machines say otherwise."),

@@ -8,6 +8,7 @@ what chance explains is judged by an effective number of windows.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -162,7 +163,12 @@ def stability_by_chance(n: float, m: float, *, probability: float, bins: int = _
     >>> round(stability_by_chance(100, 100, probability=0.05), 3)
     0.338
     """
-    return float((1.0 / n + 1.0 / m) * scipy.stats.chi2.isf(probability, bins - 1))
+    return float((1.0 / n + 1.0 / m) * _index_scale(probability, bins))
+
+
+@functools.lru_cache(maxsize=32)
+def _index_scale(probability: float, bins: int) -> float:
+    return float(scipy.stats.chi2.isf(probability, bins - 1))
 
 
 def kolmogorov_smirnov(reference: Floats, recent: Floats) -> float:
@@ -173,7 +179,16 @@ def kolmogorov_smirnov(reference: Floats, recent: Floats) -> float:
     >>> kolmogorov_smirnov(np.array([1.0, 2.0, 3.0, 4.0]), np.array([3.0, 4.0, 5.0, 6.0]))
     0.5
     """
-    return float(scipy.stats.ks_2samp(reference, recent, method="asymp").statistic)
+    # Not by ks_2samp, which works out a probability too: thrice the time, for each feature of each point each night.
+    places = np.concatenate([reference, recent])
+    gaps = _reached(reference, places) - _reached(recent, places)
+    return float(np.max(np.abs(gaps)))
+
+
+def _reached(values: Floats, places: Floats) -> NDArray[np.float64]:
+    """Empirical distribution function at some places."""
+    below = np.searchsorted(np.sort(values), places, side="right")
+    return np.asarray(below / values.size, dtype=np.float64)
 
 
 def effective_size(values: Floats) -> float:
@@ -220,17 +235,21 @@ def feature_drift(reference: Floats, recent: Floats, *, names: Sequence[str]) ->
             f"drift of {recent.shape} against {reference.shape} was asked for, with {len(names)} names; "
             f"{FEWEST_WINDOWS} windows or more of as many features each are wanted"
         )
-    found = [_one(name, reference[:, i], recent[:, i], 1.0 / len(names)) for i, name in enumerate(names)]
+    pairs = list(zip(reference.T, recent.T, strict=True))
+    n, m = (np.array([effective_size(values) for values in side.T]) for side in (reference, recent))
+    ks = np.array([kolmogorov_smirnov(*pair) for pair in pairs])
+    # All features in one call: what SciPy does around each takes longer than the probability itself.
+    p_values = scipy.stats.kstwo.sf(ks, np.maximum(np.rint(n * m / (n + m)), 1))
+    found = [
+        _one(name, population_stability(*pair), *numbers, chance=_CHANCE / len(names))
+        for name, pair, *numbers in zip(names, pairs, n, m, ks, p_values, strict=True)
+    ]
     return tuple(sorted(found, key=lambda one: (-one.drifted, -one.psi)))
 
 
-def _one(name: str, reference: Floats, recent: Floats, share: float) -> FeatureDrift:
-    n, m = effective_size(reference), effective_size(recent)
-    chance = _CHANCE * share
-    psi, by_chance = population_stability(reference, recent), stability_by_chance(n, m, probability=_CHANCE)
-    ks = kolmogorov_smirnov(reference, recent)
-    p_value = float(scipy.stats.kstwo.sf(ks, max(round(n * m / (n + m)), 1)))
-    return FeatureDrift(name, psi, by_chance, ks, p_value, psi > _MAJOR and p_value < chance)
+def _one(name: str, psi: float, n: float, m: float, ks: float, p_value: float, *, chance: float) -> FeatureDrift:
+    by_chance = stability_by_chance(n, m, probability=_CHANCE)
+    return FeatureDrift(name, psi, by_chance, float(ks), float(p_value), bool(psi > _MAJOR and p_value < chance))
 
 
 def score_shift(reference: Floats, recent: Floats, *, threshold: float) -> ScoreShift:

@@ -45,6 +45,7 @@ __all__ = [
     "rollout_log",
     "rollout_members",
     "rollouts",
+    "sessions",
     "windows",
     "work_orders",
 ]
@@ -469,6 +470,18 @@ audit = Table(
     Column("target", String(200), nullable=False),
     Column("why", String, nullable=False),
     Index("audit_by_target", "target", "id"),
+    Index("audit_by_time", "at_ns"),
+)
+
+# Who is logged in to the console; the token itself is kept by the browser alone.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("opened_ns", BigInteger, nullable=False),
+    Column("ends_ns", BigInteger, nullable=False),
+    Index("sessions_by_name", "name"),
 )
 
 # What people said of verdicts and machines, with the verdict that they spoke of; rows are never changed, a later one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from app.access.roles import Role
 from app.labels.closures import Closure, built_in_closures, load_closures
 from app.windower import WindowerConfig
 from app.wire import Limits
@@ -109,6 +111,14 @@ class Settings(BaseSettings):
 
     console_host: str = Field("127.0.0.1", description="Address the console listens on")
     console_port: int = Field(8501, ge=1, le=65535, description="Port the console listens on")
+    users_file: Path | None = Field(None, description="Password file of the console; empty: in the data folder")
+    session_h: float = Field(12.0, gt=0.0, le=720.0, description="Hours until the console asks for the password again")
+    oidc_claim: str = Field(
+        "email", min_length=1, description="Claim of the identity provider that says the role, such as `groups`"
+    )
+    oidc_roles: dict[str, Role] = Field(
+        default={}, description="Role by value of that claim, as JSON; empty: the claim names the role itself"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe event logged")
 
     @field_validator("broker_url")
@@ -204,6 +214,11 @@ class Settings(BaseSettings):
         return self.bundles_dir or self.data_dir / "bundles"
 
     @property
+    def users(self) -> Path:
+        """The password file of the console."""
+        return self.users_file or self.data_dir / "users.json"
+
+    @property
     def reports(self) -> Path:
         """Folder of the reports of retraining."""
         return self.data_dir / "reports"
@@ -221,7 +236,11 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """Give every setting as environment variables, for child processes."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        return {f"RACEWAY_{name.upper()}": str(value) for name, value in values.items() if value is not None}
+        return {f"RACEWAY_{name.upper()}": _text(value) for name, value in values.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    return json.dumps(value) if isinstance(value, dict) else str(value)
 
 
 def load_settings(**flags: Any) -> Settings:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from app.access.opening import demand_closed, open_words
 from app.broker import choose_broker, free_port, port_is_free, start_broker
 from app.console.launch import console_command
 from app.mqtt import broker_of, protocol_of
@@ -53,7 +54,10 @@ def run_all(settings: Settings, *, machines: int, stopped: threading.Event, say:
         If a port is taken or another Raceway uses the data folder.
     BrokerError, StoreError
         If broker or store cannot be used.
+    AccountError
+        If the console would be open to a network.
     """
+    demand_closed(settings)
     with _alone(settings):
         if not port_is_free(settings.console_host, settings.console_port):
             raise SupervisorError(
@@ -69,6 +73,8 @@ def run_all(settings: Settings, *, machines: int, stopped: threading.Event, say:
             for service in services:
                 _start(service, settings, children)
             say(f"Console:  http://{settings.console_host}:{settings.console_port}")
+            if words := open_words(settings):
+                say(f"Access:   {words.replace('`', '')}")
             say(f"Data:     {settings.data_dir} (logs in {settings.data_dir / 'logs'})")
             say("Ctrl-C ends everything; what was measured stays.")
             report = _Report(say)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from argon2 import PasswordHasher
 
+from app.access import passwords
 from app.settings import Settings, load_settings
 
 # Children and TensorFlow say less, and take one core each, so that two tests' processes do not starve each other.
@@ -26,6 +28,13 @@ def data_dir() -> Path:
     if not _DATA.is_dir():
         pytest.skip(f"the public data packs are not at {_DATA}; set RACEWAY_DATA")
     return _DATA.resolve()
+
+
+@pytest.fixture
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed at next to no cost."""
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    passwords._of_nobody.cache_clear()
 
 
 @pytest.fixture

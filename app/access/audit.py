@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from app.access.roles import User
 from app.schema import audit
 
-__all__ = ["Deed", "note", "trail"]
+__all__ = ["Deed", "note", "note_refused", "trail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,12 @@ def note(connection: Connection, user: User, action: str, *, target: str, why: s
     connection.execute(
         audit.insert().values(at_ns=now_ns, who=user.name, role=user.role, action=action, target=target, why=why)
     )
+
+
+def note_refused(connection: Connection, name: str, *, target: str, now_ns: int) -> None:
+    """Write down that somebody was refused who gave a name and came from an address; they have no role."""
+    row = {"at_ns": now_ns, "who": name, "role": "", "action": "log-in refused", "target": target, "why": ""}
+    connection.execute(audit.insert().values(**row))
 
 
 def trail(connection: Connection, *, target: str | None = None, most: int = 1000) -> list[Deed]:

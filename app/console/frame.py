@@ -8,9 +8,11 @@ import streamlit as st
 from sqlalchemy import Engine
 from streamlit.navigation.page import StreamlitPage
 
+from app.access.opening import open_words
 from app.access.roles import ForbiddenError, User, demand
 from app.console.links import former_address, go
 from app.console.pages import PAGES, Listed
+from app.console.who import leave
 from app.settings import Settings
 
 __all__ = ["draw_console"]
@@ -23,8 +25,17 @@ def draw_console(engine: Engine, settings: Settings, user: User) -> None:
         page, query = meant
         go(page, **query)
     with st.sidebar:
-        st.caption(f"{user.name} · {user.role}")
+        _around(settings, user)
     chosen.run()
+
+
+def _around(settings: Settings, user: User) -> None:
+    """Say who is logged in, and that nobody needs to be while nobody is entered."""
+    st.caption(f"{user.name} · {user.role}")
+    if words := open_words(settings):
+        st.warning(words)
+    elif st.button("Log out", icon=":material/logout:"):
+        leave()
 
 
 def _registered(listed: Listed, engine: Engine, settings: Settings, user: User) -> StreamlitPage:

@@ -6,6 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from app.access.opening import demand_closed
 from app.settings import Settings
 from features.errors import RacewayError
 
@@ -13,6 +14,7 @@ __all__ = ["ENTRY", "console_command"]
 
 # Streamlit puts the script's folder on the path, so it lies alone in its own.
 ENTRY = Path(__file__).parent / "entry" / "main.py"
+_SERVED = ENTRY.with_name("serve.py")
 
 
 def console_command(settings: Settings) -> list[str]:
@@ -21,10 +23,11 @@ def console_command(settings: Settings) -> list[str]:
     Raises
     ------
     RacewayError
-        If Streamlit is not installed.
+        If Streamlit is not installed, or the console would be open to a network.
     """
     if find_spec("streamlit") is None:
         raise RacewayError("the console needs Streamlit; pip install 'raceway[console]'")
+    demand_closed(settings)
     options = {
         "server.address": settings.console_host,
         "server.port": str(settings.console_port),
@@ -34,4 +37,4 @@ def console_command(settings: Settings) -> list[str]:
         "client.toolbarMode": "minimal",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(ENTRY), *flags]
+    return [sys.executable, "-m", "streamlit", "run", str(_SERVED), *flags]

@@ -1,0 +1,224 @@
+"""Logging in and out: a plain form that works by keyboard and on a phone; refuses forms of other sites and guessing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from html import escape
+from urllib.parse import parse_qs, urlsplit
+
+from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from app.access.audit import note, note_refused
+from app.access.opening import COOKIE
+from app.access.passwords import accounts_of, matches
+from app.access.roles import User
+from app.access.sessions import close, open_session, user_of
+from app.access.throttle import Throttle
+from app.settings import Settings
+from app.store import writing
+from features.errors import RacewayError
+
+__all__ = ["login_routes", "way_back"]
+
+_MOST_BYTES = 4096
+# Checking a password takes 64 MiB; more at once would only be an attack.
+_AT_ONCE = 2
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} · Raceway</title>
+<style>
+:root {{ color-scheme: light dark; font: 1rem/1.5 "Source Sans Pro", system-ui, sans-serif; }}
+body {{ margin: 0 auto; max-width: 22rem; padding: 12vh 1rem 2rem; }}
+label, input, button {{ display: block; width: 100%; box-sizing: border-box; font: inherit; }}
+label {{ margin-top: 1rem; }}
+input, button {{ padding: .6rem; min-height: 2.75rem; border: 1px solid #7F7F7F; border-radius: .4rem; }}
+button {{ margin-top: 1.5rem; background: #0072B2; border-color: #0072B2; color: #FFF; cursor: pointer; }}
+:focus-visible {{ outline: 3px solid #E69F00; outline-offset: 2px; }}
+.refused {{ border-left: .4rem solid #D55E00; padding-left: .8rem; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{said}
+{form}
+</body>
+</html>
+"""
+_LOG_IN = """<form method="post" action="/login">
+<input type="hidden" name="next" value="{next}">
+<label for="name">Name</label>
+<input id="name" name="name" value="{name}" autocomplete="username" autocapitalize="none" spellcheck="false"
+ required{first}>
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required{second}>
+<button type="submit">Log in</button>
+</form>"""
+_LOG_OUT = """<form method="post" action="/logout"><button type="submit" autofocus>Log out</button></form>"""
+
+
+def login_routes(engine: Callable[[], Engine], settings: Settings) -> list[Route]:
+    """Give the routes `/login` and `/logout`.
+
+    Parameters
+    ----------
+    engine : callable
+        Opens the store, or gives the one that is open.
+    settings : Settings
+    """
+    desk = _Desk(engine, settings)
+    return [
+        Route("/login", desk.form, methods=["GET"]),
+        Route("/login", desk.log_in, methods=["POST"]),
+        Route("/logout", desk.farewell, methods=["GET"]),
+        Route("/logout", desk.log_out, methods=["POST"]),
+    ]
+
+
+def way_back(path: str) -> str:
+    """Give where to go after logging in: a path of ours, whatever somebody wrote into the address.
+
+    Examples
+    --------
+    >>> way_back("/machine?point=a"), way_back("//evil.example"), way_back("https://evil.example")
+    ('/machine?point=a', '/', '/')
+    """
+    own = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if own and not path.startswith(("/login", "/logout")) else "/"
+
+
+@dataclass
+class _Desk:
+    """Where people log in and out."""
+
+    engine: Callable[[], Engine]
+    settings: Settings
+    throttle: Throttle = field(default_factory=Throttle)
+    hashing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AT_ONCE))
+
+    async def form(self, request: Request) -> Response:
+        return _form(way_back(request.query_params.get("next", "/")))
+
+    async def log_in(self, request: Request) -> Response:
+        if not _from_here(request):
+            return _form("/", refused="This form came from another site.", status=403)
+        fields = await _fields(request)
+        name, back = fields.get("name", "").strip()[:64], way_back(fields.get("next", "/"))
+        try:
+            return await run_in_threadpool(self._judged, request, name, fields.get("password", ""), back)
+        except RacewayError:
+            return _form(back, name=name, refused="Nobody can log in: see the console's log.", status=503)
+
+    def _judged(self, request: Request, name: str, password: str, back: str) -> Response:
+        address, now_s = _address(request), time.monotonic()
+        wait_s = self.throttle.wait_s(name, address, now_s=now_s)
+        if wait_s > 0.0:
+            words = f"Too many attempts; wait {max(1, round(wait_s))} s."
+            return _form(back, name=name, refused=words, status=429, wait_s=wait_s)
+        account = accounts_of(self.settings.users).get(name)
+        with self.hashing:
+            right = matches(account, password)
+        now_ns = time.time_ns()
+        if account is None or not right:
+            self.throttle.failed(name, address, now_s=now_s)
+            with writing(self.engine()) as connection:
+                # A name that nobody has may be a password in the wrong field.
+                note_refused(connection, name if account else "unknown", target=address, now_ns=now_ns)
+            return _form(back, name=name, refused="Name or password is wrong.", status=401)
+        self.throttle.succeeded(name, address)
+        with writing(self.engine()) as connection:
+            if former := request.cookies.get(COOKIE):
+                close(connection, former)
+            token = open_session(connection, account.name, now_ns=now_ns, hours=self.settings.session_h)
+            note(connection, User(account.name, account.role), "log in", target=address, now_ns=now_ns)
+        reply = RedirectResponse(back, status_code=303, headers=_HEADERS)
+        self._give(reply, request, token)
+        return reply
+
+    def _give(self, reply: Response, request: Request, token: str) -> None:
+        reply.set_cookie(
+            COOKIE,
+            token,
+            max_age=round(3600 * self.settings.session_h),
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
+
+    async def farewell(self, request: Request) -> Response:
+        """Ask, unless the console's own page has sent the reader here: other sites could link to this."""
+        if request.headers.get("sec-fetch-site") == "same-origin":
+            return await self.log_out(request)
+        return _answer("Log out", "", _LOG_OUT)
+
+    async def log_out(self, request: Request) -> Response:
+        if not _from_here(request):
+            return _answer("Log out", _refusal("This form came from another site."), _LOG_OUT, status=403)
+        await run_in_threadpool(self._closed, request.cookies.get(COOKIE), _address(request))
+        reply = RedirectResponse("/login", status_code=303, headers=_HEADERS)
+        reply.delete_cookie(COOKIE, httponly=True, samesite="lax")
+        return reply
+
+    def _closed(self, token: str | None, address: str) -> None:
+        if token:
+            now_ns = time.time_ns()
+            with writing(self.engine()) as connection:
+                user = user_of(connection, token, accounts_of(self.settings.users), now_ns=now_ns)
+                close(connection, token)
+                if user is not None:
+                    note(connection, user, "log out", target=address, now_ns=now_ns)
+
+
+def _from_here(request: Request) -> bool:
+    """Say whether a form was sent by our own page; what is no browser says neither and has no cookies to be abused."""
+    origin = request.headers.get("origin")
+    if origin is not None:
+        return urlsplit(origin).netloc == request.headers.get("host")
+    return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _MOST_BYTES:
+            return {}
+    found = parse_qs(body.decode("utf-8", errors="replace"), keep_blank_values=True, max_num_fields=10)
+    return {name: values[0] for name, values in found.items()}
+
+
+def _form(back: str, *, name: str = "", refused: str = "", status: int = 200, wait_s: float = 0.0) -> Response:
+    focus = {"first": "" if name else " autofocus", "second": " autofocus" if name else ""}
+    form = _LOG_IN.format(next=escape(back), name=escape(name), **focus)
+    reply = _answer("Log in", _refusal(refused), form, status=status)
+    if wait_s:
+        reply.headers["Retry-After"] = str(max(1, round(wait_s)))
+    return reply
+
+
+def _refusal(words: str) -> str:
+    return f'<p class="refused" role="alert">{escape(words)}</p>' if words else ""
+
+
+def _answer(title: str, said: str, form: str, *, status: int = 200) -> Response:
+    return HTMLResponse(_PAGE.format(title=title, said=said, form=form), status_code=status, headers=_HEADERS)

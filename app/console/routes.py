@@ -1,0 +1,21 @@
+"""What the console answers beside Streamlit's pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+from starlette.routing import BaseRoute
+
+from app.console.login import login_routes
+from app.settings import Settings
+
+__all__ = ["UNGUARDED", "routes"]
+
+# Paths that answer without a session; the browser's log-in form, and whether the server lives.
+UNGUARDED = frozenset({"/login", "/logout", "/_stcore/health"})
+
+
+def routes(engine: Callable[[], Engine], settings: Settings) -> list[BaseRoute]:
+    """Give the routes; the store is opened by the first that needs it."""
+    return [*login_routes(engine, settings)]

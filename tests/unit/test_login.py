@@ -1,0 +1,210 @@
+"""Logging in and out, and what is refused without a session: pages, files and every message of a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from asgi import Answer, ask, stream
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from app.access.accounts import add, remove, set_role
+from app.access.audit import trail
+from app.access.opening import demand_closed, is_loopback
+from app.access.passwords import AccountError
+from app.access.roles import User
+from app.console.gate import Gate
+from app.console.routes import UNGUARDED, routes
+from app.settings import Settings
+from app.store import open_store, reading, writing
+
+_ROOT = User("root", "admin")
+_PASSWORD = "correct horse"
+
+
+pytestmark = pytest.mark.usefixtures("quick_hashes")
+
+
+@pytest.fixture
+def engine(settings: Settings) -> sa.Engine:
+    return open_store(settings.database, migrate=True)
+
+
+@pytest.fixture
+def entered(engine: sa.Engine, settings: Settings) -> sa.Engine:
+    with writing(engine) as connection:
+        for name, role in (("ada", "admin"), ("kim", "operator")):
+            add(connection, settings.users, _ROOT, name, role, _PASSWORD, now_ns=1)  # type: ignore[arg-type]
+    return engine
+
+
+@pytest.fixture
+def console(engine: sa.Engine, settings: Settings) -> Starlette:
+    """Our routes and gate, before a page and a stream that stand for Streamlit's."""
+
+    async def page(request: Any) -> PlainTextResponse:
+        return PlainTextResponse(f"page {request.url.path}")
+
+    async def echo(websocket: WebSocket) -> None:
+        await websocket.accept()
+        async for text in websocket.iter_text():
+            await websocket.send_text(text)
+
+    gate = Middleware(Gate, engine=lambda: engine, settings=settings, unguarded=UNGUARDED)
+    own = [Route("/{path:path}", page), WebSocketRoute("/_stcore/stream", echo)]
+    return Starlette(routes=[*routes(lambda: engine, settings), *own], middleware=[gate])
+
+
+def _log_in(console: Starlette, name: str = "kim", password: str = _PASSWORD, **given: Any) -> Answer:
+    back = given.pop("back", "/")
+    return ask(console, "/login", form={"name": name, "password": password, "next": back}, **given)
+
+
+def _deeds(engine: sa.Engine) -> list[tuple[str, str, str]]:
+    with reading(engine) as connection:
+        return [(deed.who, deed.action, deed.target) for deed in trail(connection, most=3)]
+
+
+def test_without_a_session_nothing_is_served(entered: sa.Engine, console: Starlette) -> None:
+    assert entered is not None
+    asked = ask(console, "/machine?point=a%2Fb")
+    assert (asked.status, asked.headers["location"]) == (303, "/login?next=/machine%3Fpoint%3Da%252Fb")
+    for path in ("/_stcore/host-config", "/media/one.png", "/component/plot/index.html", "/static/index.js"):
+        assert ask(console, path, headers={"accept": "*/*"}).status == 401
+    assert ask(console, "/", cookie="guessed").status == 303
+    assert stream(console, [{"type": "websocket.receive", "text": "a"}]) == [{"type": "websocket.close", "code": 1008}]
+    assert ask(console, "/_stcore/health").status == 200
+
+
+def test_who_logs_in_gets_a_session_and_goes_where_they_wanted(entered: sa.Engine, console: Starlette) -> None:
+    assert 'name="next" value="/alarms"' in ask(console, "/login?next=/alarms").text
+    reply = _log_in(console, back="/alarms")
+    assert (reply.status, reply.headers["location"]) == (303, "/alarms")
+    kept = reply.headers["set-cookie"].lower()
+    assert "httponly" in kept
+    assert "samesite=lax" in kept
+    assert "secure" not in kept
+    assert "secure" in _log_in(console, headers={"x-test-scheme": "https"}).headers["set-cookie"].lower()
+    assert ask(console, "/alarms", cookie=reply.cookie).text == "page /alarms"
+    assert _deeds(entered)[0] == ("kim", "log in", "127.0.0.1")
+
+
+def test_the_token_itself_is_not_stored(entered: sa.Engine, console: Starlette, settings: Settings) -> None:
+    token = _log_in(console).cookie
+    entered.dispose()
+    kept = b"".join(path.read_bytes() for path in settings.data_dir.rglob("*") if path.is_file())
+    assert token.encode() not in kept
+    assert _PASSWORD.encode() not in kept
+
+
+def test_a_session_ends_by_logging_out(entered: sa.Engine, console: Starlette) -> None:
+    token = _log_in(console).cookie
+    assert "<button" in ask(console, "/logout", cookie=token).text
+    assert ask(console, "/", cookie=token).status == 200
+    left = ask(console, "/logout", cookie=token, headers={"sec-fetch-site": "same-origin"})
+    assert (left.status, left.headers["location"]) == (303, "/login")
+    assert ask(console, "/", cookie=token).status == 303
+    assert _deeds(entered)[0] == ("kim", "log out", "127.0.0.1")
+
+
+@pytest.mark.parametrize("change", ["role", "removal", "time"])
+def test_a_session_ends_with_what_it_rests_on(
+    change: str, entered: sa.Engine, console: Starlette, settings: Settings
+) -> None:
+    token = _log_in(console).cookie
+    said = {"type": "websocket.receive", "text": "a"}
+
+    def changed() -> None:
+        with writing(entered) as connection:
+            if change == "role":
+                set_role(connection, settings.users, _ROOT, "kim", "viewer", now_ns=2)
+            elif change == "removal":
+                remove(connection, settings.users, _ROOT, "kim", now_ns=2)
+            else:
+                connection.execute(sa.text("UPDATE sessions SET ends_ns = 1"))
+
+    sent = stream(console, [said, changed, said], cookie=token)
+    kinds = [message["type"] for message in sent]
+    assert kinds == ["websocket.accept", "websocket.send", "websocket.close"]
+    assert ask(console, "/", cookie=token).status == 303
+
+
+def test_a_wrong_password_is_refused_without_saying_what_was_wrong(entered: sa.Engine, console: Starlette) -> None:
+    for name in ("kim", "nobody"):
+        reply = _log_in(console, name, "wrong horse")
+        assert (reply.status, "set-cookie" in reply.headers) == (401, False)
+        assert "Name or password is wrong." in reply.text
+        assert "wrong horse" not in reply.text
+    assert [deed[:2] for deed in _deeds(entered)[:2]] == [("unknown", "log-in refused"), ("kim", "log-in refused")]
+
+
+def test_guessing_is_slowed_down_even_for_the_right_one(entered: sa.Engine, console: Starlette) -> None:
+    assert entered is not None
+    for _ in range(3):
+        assert _log_in(console, password="wrong horse").status == 401
+    reply = _log_in(console)
+    assert (reply.status, int(reply.headers["retry-after"])) == (429, 1)
+    assert _log_in(console, client="10.0.0.8").status == 303
+
+
+@pytest.mark.parametrize(
+    "headers", [{"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}]
+)
+def test_forms_of_other_sites_are_refused(headers: dict[str, str], entered: sa.Engine, console: Starlette) -> None:
+    assert entered is not None
+    assert _log_in(console, headers=headers).status == 403
+    assert _log_in(console, headers={"origin": "http://127.0.0.1:8501"}).status == 303
+    token = _log_in(console).cookie
+    assert ask(console, "/logout", form={}, cookie=token, headers=headers).status == 403
+    assert ask(console, "/", cookie=token).status == 200
+
+
+def test_what_is_typed_is_shown_as_text_only(entered: sa.Engine, console: Starlette) -> None:
+    assert entered is not None
+    reply = _log_in(console, '"><script>', "wrong horse", back='/"><script>')
+    assert "<script>" not in reply.text
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    assert _log_in(console, back="//evil.example").headers["location"] == "/"
+
+
+def test_an_endless_form_is_not_read(entered: sa.Engine, console: Starlette) -> None:
+    assert entered is not None
+    assert _log_in(console, "kim", "x" * 10_000).status == 401
+
+
+def test_while_nobody_is_entered_the_console_is_its_own_machines(console: Starlette) -> None:
+    assert ask(console, "/alarms").text == "page /alarms"
+    assert ask(console, "/", headers={"host": "localhost:8501"}).status == 200
+    for headers in ({"host": "evil.example:8501"}, {"x-forwarded-for": "10.0.0.7"}, {"forwarded": "for=10.0.0.7"}):
+        assert ask(console, "/", headers=headers).status == 403
+        assert stream(console, [], headers=headers)[0]["type"] == "websocket.close"
+
+
+def test_a_damaged_password_file_lets_nobody_in(entered: sa.Engine, console: Starlette, settings: Settings) -> None:
+    assert entered is not None
+    token = _log_in(console).cookie
+    settings.users.write_text("{")
+    assert ask(console, "/", cookie=token).status == 503
+    assert _log_in(console).status == 503
+
+
+def test_a_network_is_not_served_while_nobody_is_entered(settings: Settings, engine: sa.Engine) -> None:
+    wide = settings.model_copy(update={"console_host": "0.0.0.0"})
+    with pytest.raises(AccountError, match=r"open to whoever reaches 0\.0\.0\.0: enter somebody first"):
+        demand_closed(wide)
+    demand_closed(settings)
+    with writing(engine) as connection:
+        add(connection, settings.users, _ROOT, "ada", "admin", _PASSWORD, now_ns=1)
+    demand_closed(wide)
+
+
+@pytest.mark.parametrize(
+    ("host", "own"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("plant", False)]
+)
+def test_addresses_of_this_machine_alone_are_known(host: str, own: bool) -> None:
+    assert is_loopback(host) is own

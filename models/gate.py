@@ -1,7 +1,8 @@
 """Whether a challenger may take a champion's place: both judged on the same windows; refuses with every reason.
 
-The windows are of four kinds: healthy ones that are frozen since commissioning, recent healthy ones, frozen ones with
-faults laid over them, and those in which an alarm of the machine stood. No model that is compared has learned from any.
+The windows are of five kinds: healthy ones that are frozen since commissioning, recent healthy ones, frozen ones with
+faults laid over them, those in which an alarm of the machine stood, and those of alarms that people rejected. No model
+that is compared has learned from any.
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ class Judged:
         Share of the frozen windows with a fault above the threshold, by kind.
     seen : mapping of str to float
         Share of the windows in alarms of this machine above the threshold, by kind.
+    rejected : Share or None
+        Windows above the threshold of alarms that people rejected; None where there are none.
     """
 
     threshold: float
@@ -92,6 +95,7 @@ class Judged:
     calibration: Mapping[float, Share] = field(default_factory=dict)
     detected: Mapping[str, float] = field(default_factory=dict)
     seen: Mapping[str, float] = field(default_factory=dict)
+    rejected: Share | None = None
 
 
 def share_above(scores: Floats, level: float, *, confidence: float) -> Share:
@@ -168,6 +172,7 @@ def judge(
     faults: Mapping[str, NDArray[np.float32]],
     alarmed: Mapping[str, NDArray[np.float32]],
     alarm: AlarmConfig,
+    rejected: NDArray[np.float32] | None = None,
     policy: GatePolicy = GatePolicy(),
 ) -> Judged:
     """Ask a model.
@@ -186,6 +191,8 @@ def judge(
         Windows with faults laid over them, and windows in alarms, by kind.
     alarm : AlarmConfig
         When an alarm is raised.
+    rejected : ndarray, shape (windows, features), optional
+        Windows of alarms that people rejected.
     policy : GatePolicy
 
     Returns
@@ -204,6 +211,7 @@ def judge(
         },
         detected={kind: float(np.mean(score(windows) > threshold)) for kind, windows in faults.items()},
         seen={kind: float(np.mean(score(windows) > threshold)) for kind, windows in alarmed.items()},
+        rejected=None if rejected is None else share_above(score(rejected), threshold, confidence=policy.confidence),
     )
 
 
@@ -257,6 +265,11 @@ def _false_alarms(champion: Judged, challenger: Judged, rate: float) -> list[str
         reasons.append(
             f"false alarms: its scores of healthy windows raise {challenger.alarms} alarms, the champion's "
             f"{champion.alarms}"
+        )
+    if champion.rejected and challenger.rejected and challenger.rejected.passed > champion.rejected.passed:
+        reasons.append(
+            f"false alarms: {challenger.rejected.passed} of {challenger.rejected.windows} windows of alarms that "
+            f"people rejected pass its threshold, {champion.rejected.passed} the champion's"
         )
     return reasons
 

@@ -23,7 +23,19 @@ from app.schema import alarms, labels, node_reports, nodes, windows
 from app.watch import kind_of
 from features.errors import ParameterError
 
-__all__ = ["FAULTS", "LABELS", "VERDICTS", "Kind", "Label", "alarms_said", "give", "holding", "labels_of", "node_words"]
+__all__ = [
+    "FAULTS",
+    "LABELS",
+    "VERDICTS",
+    "Kind",
+    "Label",
+    "alarms_said",
+    "give",
+    "holding",
+    "labels_of",
+    "latest_label",
+    "node_words",
+]
 
 Kind = Literal["confirm", "reject", "rename", "repair", "note"]
 LABELS: tuple[Kind, ...] = get_args(Kind)
@@ -199,6 +211,11 @@ def labels_of(
     if first_ns:
         query = query.where(labels.c.last_ns >= first_ns)
     return [Label(**row._mapping) for row in connection.execute(query)]
+
+
+def latest_label(connection: Connection, point_id: str) -> int:
+    """Give the number of the last label of a point, 0 where there is none."""
+    return connection.execute(sa.select(sa.func.max(labels.c.id)).where(labels.c.point_id == point_id)).scalar() or 0
 
 
 def alarms_said(

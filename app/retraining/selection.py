@@ -4,6 +4,9 @@ In time order a point has its healthy start, which its first model learned from;
 challenger ever learns from; then those to learn from; at the end the recent ones, which judge. No two of these share a
 sample. Whatever lies in or near an alarm is in none of them: a fault must not be learned as health. Windows that merely
 passed the threshold stay in: without them each retraining would have a lower threshold than the one before it.
+
+What people said holds over what was alarmed: an alarm that was rejected is none, its windows are healthy ones, of which
+the later half judges; the kind of one that was confirmed or renamed is theirs; a stretch that was confirmed is a fault.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from app.labels.records import VERDICTS, holding, labels_of
 from app.schema import alarms, windows
 from app.store import PointRow, features_from_blob
 from features.contract import WATCHED
@@ -33,8 +37,17 @@ _LATEST = 2_000
 _FEWEST_NEW = 64
 _CHUNK = 500
 _UNKNOWN = "unknown"
+_EVERYTHING, _FOR_EVER = 1_000_000, np.iinfo(np.int64).max
 # Begin and end of an alarm, and the kind it was given.
 _Span = tuple[int, int | None, str]
+
+
+@dataclass(frozen=True)
+class _Said:
+    """Stretches of a point by what was alarmed and said: with a fault, and of alarms that were none."""
+
+    faults: tuple[_Span, ...]
+    rejected: tuple[_Span, ...]
 
 
 class NotReadyError(RacewayError):
@@ -93,6 +106,8 @@ class Selection:
     frozen, recent, learned : Places
     alarmed : mapping of str to ndarray of int64
         In alarms, by the kind they were given.
+    rejected : ndarray of int64
+        Healthy ones of alarms that were rejected, which judge and are not learned from.
     """
 
     champion: Ids
@@ -101,6 +116,7 @@ class Selection:
     recent: Places
     learned: Places
     alarmed: Mapping[str, Ids]
+    rejected: Ids
 
 
 def select(
@@ -131,21 +147,23 @@ def select(
         If an alarm stands, or there are too few healthy windows.
     """
     everything = places_of(connection, row)
-    spans = _alarm_spans(connection, row.id)
-    start, later = _divided(everything, spans, provenance, amounts)
+    said = _said(connection, row.id)
+    start, later = _divided(everything, said.faults, provenance, amounts)
+    rejected = _judging(later, said.rejected, amounts.judged)
     frozen = later.where(np.arange(amounts.judged)) if not kept.size else everything.where(_among(everything, kept))
     recent = later.where(np.arange(len(later) - amounts.judged, len(later)))
     between = later.between(int(frozen.end_ns.max()), int(recent.start_ns.min()))
-    free = _apart(between, everything.where(_among(everything, carriers)))
+    free = _apart(between, everything.where(_among(everything, np.concatenate([carriers, rejected]))))
     learned = _learned(start, free, amounts.learned)
     champion = np.array(provenance.get("window_ids", start.ids), dtype=np.int64)
-    return Selection(champion, start, frozen, recent, learned, _in_alarms(everything, spans, amounts.judged))
+    alarmed = _in_alarms(everything, said.faults, amounts.judged)
+    return Selection(champion, start, frozen, recent, learned, alarmed, rejected)
 
 
 def healthy_since(connection: Connection, row: PointRow, *, provenance: Mapping[str, Any], amounts: Amounts) -> Places:
     """Healthy windows of a point after its healthy start; refuses as `select` does."""
     everything = places_of(connection, row)
-    return _divided(everything, _alarm_spans(connection, row.id), provenance, amounts)[1]
+    return _divided(everything, _said(connection, row.id).faults, provenance, amounts)[1]
 
 
 def _divided(
@@ -162,7 +180,7 @@ def _divided(
     if not len(start):
         raise NotReadyError("the windows that its model learned from are no longer stored")
     healthy = _outside(everything, spans, margin_ns=round(amounts.margin_s * 1e9))
-    later = healthy.between(int(start.end_ns.max()), np.iinfo(np.int64).max)
+    later = healthy.between(int(start.end_ns.max()), _FOR_EVER)
     wanted = 2 * amounts.judged + _FEWEST_NEW
     if len(later) < wanted:
         raise NotReadyError(f"{len(later)} healthy windows were stored since its healthy start; {wanted} are wanted")
@@ -188,13 +206,30 @@ def features_of(connection: Connection, ids: Ids) -> NDArray[np.float32]:
     return np.stack([features_from_blob(found[one]) for one in ids.tolist()])
 
 
-def _alarm_spans(connection: Connection, point_id: str) -> list[_Span]:
-    columns = (alarms.c.window_start_ns, alarms.c.raised_ns, alarms.c.cleared_ns, alarms.c.kind)
+def _said(connection: Connection, point_id: str) -> _Said:
+    """Alarms of a point, each as whoever judged it last has it, and the stretches that were confirmed without one."""
+    held = holding(labels_of(connection, point_id=point_id, most=_EVERYTHING))
+    labels = [label for label in held if label.kind in VERDICTS]
+    by_alarm = {label.alarm_id: label for label in labels if label.alarm_id is not None}
+    columns = (alarms.c.id, alarms.c.window_start_ns, alarms.c.raised_ns, alarms.c.cleared_ns, alarms.c.kind)
     query = sa.select(*columns).where(alarms.c.point_id == point_id).order_by(alarms.c.raised_ns)
-    return [
-        (min(row.window_start_ns, row.raised_ns), row.cleared_ns, row.kind or _UNKNOWN)
-        for row in connection.execute(query)
-    ]
+    faults: list[_Span] = []
+    rejected: list[_Span] = []
+    for row in connection.execute(query):
+        label = by_alarm.get(row.id)
+        kind = (label.fault if label else row.kind) or row.kind or _UNKNOWN
+        span = (min(row.window_start_ns, row.raised_ns), row.cleared_ns, kind)
+        (rejected if label and label.kind == "reject" else faults).append(span)
+    alone = [label for label in labels if label.alarm_id is None and label.kind != "reject"]
+    faults += [(label.first_ns, label.last_ns, label.fault or _UNKNOWN) for label in alone]
+    return _Said(tuple(faults), tuple(rejected))
+
+
+def _judging(healthy: Places, rejected: Sequence[_Span], most: int) -> Ids:
+    """The later half of each rejected alarm's windows: the earlier half may be learned from."""
+    found = [healthy.between(begin_ns, _FOR_EVER if end_ns is None else end_ns) for begin_ns, end_ns, _ in rejected]
+    parts = [inside.ids[len(inside) // 2 :] for inside in found if len(inside)]
+    return _evenly(np.concatenate(parts), most) if parts else np.empty(0, np.int64)
 
 
 def _outside(places: Places, spans: Sequence[_Span], *, margin_ns: int) -> Places:

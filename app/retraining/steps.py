@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
+from app.labels.records import latest_label
 from app.retraining.frozen import FrozenWindows, freeze, read_frozen, write_frozen
 from app.retraining.promotion import JOB, OvertakenError, latest_promotion, promote
 from app.retraining.records import BASELINE, Outcome, Run, Task, judged_before
@@ -115,10 +116,10 @@ def measure_drift(context: Context, task: Task) -> Done:
             carriers=_carriers(kept),
             amounts=context.amounts,
         )
-        newest = int(chosen.recent.ids.max())
+        news = {"newest": int(chosen.recent.ids.max()), "said": latest_label(connection, row.id)}
         before = judged_before(connection, task)
-        if before is not None and not force and _same_windows(before, task, newest):
-            return Done({"newest": newest}, "unchanged", (f"no window came since the run {before.run_id}",))
+        if before is not None and not force and _same(before, task, news):
+            return Done(news, "unchanged", (f"no window came since the run {before.run_id}",))
         learned, frozen, recent = (
             features_of(connection, ids) for ids in (chosen.champion, chosen.frozen.ids, chosen.recent.ids)
         )
@@ -127,8 +128,7 @@ def measure_drift(context: Context, task: Task) -> Done:
         feature_drift(learned, recent, names=_names(row)),
         score_shift(scorer.score(frozen), scorer.score(recent), threshold=scorer.threshold),
     )
-    findings = {
-        "newest": newest,
+    findings = news | {
         "share": drift.share,
         "features": [asdict(one) for one in drift.features[:_SHOWN]],
         "score": asdict(drift.score),
@@ -147,8 +147,10 @@ def _held_back(connection: Connection, task: Task) -> str | None:
     return f"its last promotion was undone ({last.undone_why}); --force retrains it all the same"
 
 
-def _same_windows(before: Task, task: Task, newest: int) -> bool:
-    return before.champion == task.champion and before.findings.get("drift", {}).get("newest") == newest
+def _same(before: Task, task: Task, news: Mapping[str, int]) -> bool:
+    """Whether nothing came since a model was looked at, neither windows nor labels."""
+    found = before.findings.get("drift", {})
+    return before.champion == task.champion and all(found.get(name, 0) == value for name, value in news.items())
 
 
 def _names(row: PointRow) -> list[str]:
@@ -187,6 +189,7 @@ def select_windows(context: Context, task: Task) -> Done:
         "frozen": len(frozen.ids),
         "recent": chosen.recent.ids.tolist(),
         "alarmed": {kind: ids.tolist() for kind, ids in chosen.alarmed.items()},
+        "rejected": chosen.rejected.tolist(),
         "from_ns": int(chosen.learned.start_ns.min()),
         "to_ns": int(chosen.learned.end_ns.max()),
     }
@@ -247,6 +250,8 @@ def pass_gate(context: Context, task: Task) -> Done:
         alarmed = {
             kind: features_of(connection, np.array(ids, dtype=np.int64)) for kind, ids in chosen["alarmed"].items()
         }
+        said_none = np.array(chosen.get("rejected", []), dtype=np.int64)
+        rejected = features_of(connection, said_none) if said_none.size else None
     judged = []
     for bundle in (_champion(context, row), load_bundle(settings.bundles / task.challenger)):
         scorer = Scorer(bundle, contract=WATCHED.hash)
@@ -259,6 +264,7 @@ def pass_gate(context: Context, task: Task) -> Done:
                 recent=recent,
                 faults=frozen.faults,
                 alarmed=alarmed,
+                rejected=rejected,
                 alarm=settings.alarm(),
             )
         )

@@ -24,6 +24,7 @@ _GOOD = Judged(
     calibration={0.1: Share(12, 120, 0.05), 0.05: Share(7, 120, 0.02)},
     detected={"outer": 0.8, "inner": 0.7},
     seen={"outer": 1.0},
+    rejected=Share(3, 9, 0.1),
 )
 
 
@@ -57,6 +58,7 @@ def test_a_challenger_as_good_as_the_champion_passes() -> None:
             "33 % of recent healthy windows pass the level that stands for 10",
         ),
         ({"detected": {"outer": 0.8, "inner": 0.59}}, "inner: it sees 59 % of windows with a fault laid over them"),
+        ({"rejected": Share(4, 9, 0.1)}, "4 of 9 windows of alarms that people rejected pass"),
         ({"seen": {"outer": 0.5}}, "outer: it sees 50 % of windows of past alarms, the champion 100 %"),
     ],
 )
@@ -82,11 +84,14 @@ def test_a_model_is_judged_by_counting(rng: np.random.Generator) -> None:
         recent=recent,
         faults={"outer": outer},
         alarmed={"inner": alarmed},
+        rejected=recent[:20],
         alarm=AlarmConfig(raise_after=1, clear_after=1, clear_ratio=1.0),
     )
     assert found.frozen.passed == sum(x > 0.8 for x in frozen.ravel().tolist())
     assert found.detected == {"outer": np.mean([x > 0.8 for x in outer.ravel().tolist()])}
     assert found.seen == {"inner": np.mean([x > 0.8 for x in alarmed.ravel().tolist()])}
+    assert found.rejected is not None
+    assert found.rejected.passed == sum(x > 0.8 for x in recent[:20].ravel().tolist())
     above = [[x > 0.8 for x in part.ravel().tolist()] for part in (frozen, recent)]
     rises = sum(now and not before for part in above for before, now in zip([False, *part], part, strict=False))
     assert found.alarms == rises

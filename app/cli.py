@@ -37,6 +37,7 @@ _COMMANDS = {
     "data": ("data", "List the public data sets; import what their publishers distribute."),
     "edge": ("edge", "Prune, quantise, check, export, compile and run networks for Cortex-M4 nodes."),
     "users": ("users", "Enter those who may log in to the console, with their roles."),
+    "metrics": ("metrics", "Show or serve Raceway's own health for Prometheus."),
     "backup": ("backups", "Write database and bundles into one file."),
     "restore": ("backups", "Put a backup into an empty data folder."),
     "node": ("node", "Make keys for nodes, and sign what they run."),

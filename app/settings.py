@@ -119,6 +119,10 @@ class Settings(BaseSettings):
     oidc_roles: dict[str, Role] = Field(
         default={}, description="Role by value of that claim, as JSON; empty: the claim names the role itself"
     )
+    metrics_host: str = Field("127.0.0.1", description="Address that Prometheus collects figures from")
+    metrics_port: int = Field(
+        9464, ge=0, le=65535, description="Port of these figures under /metrics, which `up` serves; 0: none"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe event logged")
 
     @field_validator("broker_url")

@@ -75,6 +75,8 @@ def run_all(settings: Settings, *, machines: int, stopped: threading.Event, say:
             say(f"Console:  http://{settings.console_host}:{settings.console_port}")
             if words := open_words(settings):
                 say(f"Access:   {words.replace('`', '')}")
+            if any(service.name == "metrics" for service in services):
+                say(f"Metrics:  http://{settings.metrics_host}:{settings.metrics_port}/metrics")
             say(f"Data:     {settings.data_dir} (logs in {settings.data_dir / 'logs'})")
             say("Ctrl-C ends everything; what was measured stays.")
             report = _Report(say)
@@ -130,6 +132,9 @@ def _services(settings: Settings, *, machines: int, untaught: bool) -> list[_Ser
         _Service("fleet", [*raceway, "fleet", "tend"]),
         _Service("console", console_command(settings)),
     ]
+    # Whoever runs a second plant here and gave it no port of its own has no figures of it, but the plant.
+    if settings.metrics_port and port_is_free(settings.metrics_host, settings.metrics_port):
+        services.append(_Service("metrics", [*raceway, "metrics", "serve"]))
     if settings.retrain_schedule:
         services.append(_Service("retraining", [*raceway, "retrain", "schedule"]))
     if machines:

@@ -16,6 +16,7 @@ from app.gateway.translation import command_of
 from app.labels.closing import answer_closing
 from app.labels.closures import Closure, built_in_closures, load_closures
 from app.labels.workorders import _body, ask
+from app.metrics.measures import MEASURES
 from app.modelspage import render_models
 from app.results import render_results
 from app.schema import alarms
@@ -74,6 +75,15 @@ def test_the_protocol_names_every_leaf() -> None:
 def test_the_table_of_reasons_is_the_codes() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", _text("docs/PROTOCOL.md"), flags=re.MULTILINE))
     assert {reason: rows.get(reason) for reason in REASONS} == REASONS
+
+
+def test_the_table_of_figures_is_what_is_measured() -> None:
+    rows = re.findall(
+        r"^\| `(raceway_\w+)` \| (\w+) \| ([^|]*) \| ([^|]+) \|$", _text("docs/OPERATIONS.md"), flags=re.MULTILINE
+    )
+    assert [(name, kind, labels.strip(), meaning) for name, kind, labels, meaning in rows] == [
+        (one.name, one.kind, ", ".join(one.labels), one.meaning) for one in MEASURES
+    ]
 
 
 def test_the_table_of_closure_codes_is_the_built_in_one() -> None:

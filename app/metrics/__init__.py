@@ -1,0 +1,1 @@
+"""How Raceway itself fares, in figures that Prometheus collects."""

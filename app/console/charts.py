@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.console.decimate import decimated
 from app.console.queries import AlarmRow, Trend
+from app.console.words import local_times, zone_name
 from app.palette import BLUE, FAULT_COLOURS, GREY, RED
 from features.bearing import Bearing
 from features.envelope import envelope_spectrum
@@ -55,10 +56,6 @@ def _figure(*, key: str, height: int, x: str, y: str) -> go.Figure:
     return figure
 
 
-def _times(start_ns: NDArray[np.int64]) -> NDArray[np.datetime64]:
-    return start_ns.astype("datetime64[ns]").astype("datetime64[ms]")
-
-
 def spark_line(trend: Trend, *, most: int = 60) -> list[float]:
     """Score over threshold of the latest windows, thinned, for a small line."""
     ratio = trend.score / trend.threshold
@@ -69,9 +66,9 @@ def spark_line(trend: Trend, *, most: int = 60) -> list[float]:
 
 def trend_chart(trend: Trend, alarms: Sequence[AlarmRow], *, key: str) -> go.Figure:
     """Score of each window with the threshold; alarms shaded."""
-    figure = _figure(key=key, height=300, x="time (UTC)", y="anomaly score")
+    figure = _figure(key=key, height=300, x=f"time ({zone_name()})", y="anomaly score")
     known = np.isfinite(trend.score)
-    times, runs = _times(trend.start_ns[known]), _runs(trend.start_ns[known])
+    times, runs = local_times(trend.start_ns[known]), _runs(trend.start_ns[known])
     kept, _ = decimated(np.arange(times.size), trend.score[known], most=_POINTS)
     x, y = _broken(times[kept], trend.score[known][kept], runs[kept])
     # A window alone between two pauses has no line: it is a dot.
@@ -84,7 +81,7 @@ def trend_chart(trend: Trend, alarms: Sequence[AlarmRow], *, key: str) -> go.Fig
         for alarm in alarms:
             end_ns = alarm.cleared_ns if alarm.cleared_ns is not None else int(trend.start_ns[-1])
             if end_ns >= trend.start_ns[known][0]:
-                span = _times(np.array([max(alarm.raised_ns, int(trend.start_ns[known][0])), end_ns]))
+                span = local_times(np.array([max(alarm.raised_ns, int(trend.start_ns[known][0])), end_ns]))
                 figure.add_vrect(x0=str(span[0]), x1=str(span[1]), fillcolor=RED, opacity=0.12, line_width=0)
     # A healthy score is a fraction of a failing one: on a logarithmic axis both can be read.
     figure.update_yaxes(type="log")

@@ -13,9 +13,13 @@ from app.access.roles import ForbiddenError, User, demand
 from app.console.links import former_address, go
 from app.console.pages import PAGES, Listed
 from app.console.who import leave
+from app.console.words import zone_name
 from app.settings import Settings
 
 __all__ = ["draw_console"]
+
+# A phone's screen is short: Streamlit's space above the title is halved.
+_STYLE = "<style>[data-testid='stMainBlockContainer'] { padding-top: 3.5rem; padding-bottom: 3rem; }</style>"
 
 
 def draw_console(engine: Engine, settings: Settings, user: User) -> None:
@@ -24,6 +28,7 @@ def draw_console(engine: Engine, settings: Settings, user: User) -> None:
     if not chosen.url_path and (meant := former_address()):
         page, query = meant
         go(page, **query)
+    st.html(_STYLE)
     with st.sidebar:
         _around(settings, user)
     chosen.run()
@@ -31,7 +36,7 @@ def draw_console(engine: Engine, settings: Settings, user: User) -> None:
 
 def _around(settings: Settings, user: User) -> None:
     """Say who is logged in, and that nobody needs to be while nobody is entered."""
-    st.caption(f"{user.name} · {user.role}")
+    st.caption(f"{user.name} · {user.role}  \nTimes of {zone_name()}")
     if words := open_words(settings):
         st.warning(words)
     elif st.button("Log out", icon=":material/logout:"):

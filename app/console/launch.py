@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from app.access.opening import demand_closed
+from app.palette import BLUE, SKY
 from app.settings import Settings
 from features.errors import RacewayError
 
@@ -35,6 +36,9 @@ def console_command(settings: Settings) -> list[str]:
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
+        # Streamlit's own red would say that something is wrong wherever something is chosen.
+        "theme.light.primaryColor": BLUE,
+        "theme.dark.primaryColor": SKY,
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", "streamlit", "run", str(_SERVED), *flags]

@@ -13,6 +13,7 @@ from app.console.alarms import alarms_page
 from app.console.data_quality import data_quality_page
 from app.console.fleet import fleet_page
 from app.console.machine import machine_page
+from app.console.models import models_page
 from app.console.nodes import nodes_page
 from app.settings import Settings
 
@@ -35,6 +36,7 @@ PAGES: tuple[Listed, ...] = (
     Listed("overview", "Overview", "home", "look", fleet_page),
     Listed("machine", "Machine", "monitoring", "look", machine_page),
     Listed("alarms", "Alarms", "notifications", "look", alarms_page),
+    Listed("models", "Models", "model_training", "look", models_page),
     Listed("nodes", "Nodes", "sensors", "look", nodes_page),
     Listed("data", "Data", "database", "look", data_quality_page),
 )

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
 
 from app.console.queries import AlarmRow
 from app.fleet.nodes import Node
 from app.kinds import KINDS, kind_text
 from app.store import PointRow
 
-__all__ = ["KINDS", "ZONES", "ago", "clock", "kind_text", "node_state", "state_of"]
+__all__ = ["KINDS", "ZONES", "ago", "clock", "kind_text", "local_times", "node_state", "state_of", "zone_name"]
+
+_HALF_HOUR_NS = 1_800_000_000_000
 
 # What a severity zone of ISO 20816 says of a machine, as its parts define the zones.
 ZONES = {
@@ -66,5 +74,45 @@ def ago(then_ns: int | None, *, now_ns: int) -> str:
 
 
 def clock(time_ns: int) -> str:
-    """Time of day in UTC, to the millisecond."""
-    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + " UTC"
+    """Date and time of day in the reader's zone, to the millisecond."""
+    time = datetime.fromtimestamp(time_ns / 1e9, UTC).astimezone(_zone(zone_name()))
+    return f"{time:%Y-%m-%d %H:%M:%S}.{time.microsecond // 1000:03} {time:%Z}"
+
+
+def zone_name() -> str:
+    """Name of the zone that the reader's browser is set to; UTC where it has not said one that is known here."""
+    name = st.context.timezone or "UTC"
+    return name if _zone(name).key == name else "UTC"
+
+
+def local_times(time_ns: NDArray[np.int64]) -> NDArray[np.datetime64]:
+    """Times as an axis in the reader's zone shows them: without a zone, shifted by what it is ahead of UTC.
+
+    Parameters
+    ----------
+    time_ns : (...) int64 array
+        Since 1970 in UTC.
+
+    Returns
+    -------
+    (...) datetime64[ms] array
+    """
+    zone = _zone(zone_name())
+    # Zones change at whole or half hours of UTC.
+    spans, which = np.unique(time_ns // _HALF_HOUR_NS, return_inverse=True)
+    ahead = [_ahead_ns(int(span) * _HALF_HOUR_NS, zone) for span in spans]
+    shifted = time_ns + np.asarray(ahead, dtype=np.int64)[which].reshape(time_ns.shape)
+    return shifted.astype("datetime64[ns]").astype("datetime64[ms]")
+
+
+def _ahead_ns(time_ns: int, zone: ZoneInfo) -> int:
+    offset = datetime.fromtimestamp(time_ns / 1e9, zone).utcoffset()
+    return 0 if offset is None else round(offset.total_seconds()) * 1_000_000_000
+
+
+@functools.lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")

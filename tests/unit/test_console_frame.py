@@ -45,7 +45,7 @@ def test_addresses_of_before_are_sent_on(engine: sa.Engine) -> None:
 
 def test_who_looks_is_said(engine: sa.Engine) -> None:
     assert engine is not None
-    assert "Vera · viewer" in [caption.value for caption in opened("data").sidebar.caption]
+    assert opened("data").sidebar.caption[0].value == "Vera · viewer  \nTimes of UTC"
 
 
 def test_a_page_is_not_even_drawn_for_a_role_that_lacks_its_right(

@@ -1,0 +1,39 @@
+"""The document that a browser loads first: Streamlit's, told where its server is, with our name on it."""
+
+from __future__ import annotations
+
+import functools
+from importlib import resources
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from app.console.addresses import address
+from app.console.pages import PAGES
+from features.errors import RacewayError
+
+__all__ = ["shell_routes"]
+
+# Without it a browser that opens `/alarms` looks for the server below that path first, and reports errors.
+_SERVER = "<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin + '/'};</script>"
+_HEADERS = {"Cache-Control": "no-cache", "Content-Security-Policy": "frame-ancestors 'self'"}
+
+
+def shell_routes() -> list[Route]:
+    """Give a route for each page."""
+    return [Route(address(listed.page), _page, methods=["GET"]) for listed in PAGES]
+
+
+async def _page(request: Request) -> Response:
+    del request
+    return HTMLResponse(_document(), headers=_HEADERS)
+
+
+@functools.cache
+def _document() -> str:
+    text = (resources.files("streamlit") / "static" / "index.html").read_text(encoding="utf-8")
+    head, title = "<head>", "<title>Streamlit</title>"
+    if head not in text or title not in text:
+        raise RacewayError("Streamlit's first document is not of the form that the console knows")
+    return text.replace(head, head + _SERVER, 1).replace(title, "<title>Raceway</title>", 1)

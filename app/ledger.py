@@ -68,8 +68,12 @@ def write_alarms(
     """Open and close alarms, step their lifecycle, and keep the kind of an active one at the latest verdict."""
     open_one = (alarms.c.point_id == point_id) & (alarms.c.tag == HEALTH) & alarms.c.cleared_ns.is_(None)
     for change in changes:
-        verdict, raised = change.verdict, change.change == "raised"
-        follow(connection, point_id, HEALTH, active=raised, now_ns=verdict.window.end_ns)
+        verdict, of, raised = change.verdict, change.of, change.of.change == "raised"
+        now_ns = verdict.window.end_ns
+        follow(connection, point_id, of.tag, active=raised, now_ns=now_ns, why=of.why, priority=of.priority)
+        # Only a verdict has a kind to be kept; while one stands nothing is retrained, as a zone's may for years.
+        if of.tag != HEALTH:
+            continue
         if raised:
             row = _alarm_row(verdict) | {"point_id": point_id, "raised_ns": verdict.window.end_ns}
             connection.execute(alarms.insert().values(**row, window_start_ns=verdict.window.start_ns))

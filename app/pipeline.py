@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,8 @@ import zstandard
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
-from app.assets.register import note_said, told
+from app.alarms.conditions import Option
+from app.assets.register import alarming, note_said, told
 from app.fleet.hearing import Heard, Known, hear
 from app.fleet.keeping import NodeAlarm, known_of, write_heard
 from app.fleet.sayings import GatewayState
@@ -125,7 +126,8 @@ class Pipeline:
         self._engine = engine
         self._settings = settings
         self._limits = settings.limits()
-        self._alarm = settings.alarm()
+        self._conditions = settings.conditions()
+        self._zones = settings.zone_limits()
         self._compress = zstandard.ZstdCompressor(level=1).compress
         self._watches: dict[str, Watch] = {}
         self._diagnoser: Diagnoser | None = None
@@ -209,7 +211,8 @@ class Pipeline:
             stored = revisions(connection)
             known = {key: watch.row.revision for key, watch in self._watches.items() if not watch.new}
             if stored != known:
-                self._resume([row for row in point_rows(connection) if row.revision != known.get(row.id)])
+                changed = [row for row in point_rows(connection) if row.revision != known.get(row.id)]
+                self._resume(changed, alarming(connection))
             champion = bundle_of(connection, "diagnosis")
         if champion is not None and (self._diagnoser is None or self._diagnoser.bundle_id != champion):
             try:
@@ -218,9 +221,9 @@ class Pipeline:
                 # Without it, verdicts have no kind; `raceway train diagnosis` makes one of today's contract.
                 self._diagnoser = None
 
-    def _resume(self, rows: Sequence[PointRow]) -> None:
+    def _resume(self, rows: Sequence[PointRow], given: Mapping[str, Mapping[str, Option]]) -> None:
         for row in rows:
-            watch = Watch.resume(row, windower=self._settings.windower(), bundles=self._settings.bundles)
+            watch = self._resumed(row, given.get(row.id))
             if watch.fault is not None:
                 with writing(self._engine) as connection:
                     last = connection.execute(sa.select(sa.func.max(windows.c.id))).scalar() or 0
@@ -235,13 +238,21 @@ class Pipeline:
                     )
             self._watches[row.id] = watch
 
+    def _resumed(self, row: PointRow, given: Mapping[str, Option] | None) -> Watch:
+        return Watch.resume(
+            row,
+            windower=self._settings.windower(),
+            bundles=self._settings.bundles,
+            conditions=self._conditions.changed(given),
+            limits=None if row.iso_group is None else self._zones.get(row.iso_group),
+        )
+
     # -- one batch ----------------------------------------------------------------------------------------------------
 
     def _watch(self, point: PointId) -> Watch:
         key = str(point)
         if key not in self._watches:
-            row = PointRow(id=key, name=f"{point.asset} {point.point}")
-            self._watches[key] = Watch.resume(row, windower=self._settings.windower(), bundles=self._settings.bundles)
+            self._watches[key] = self._resumed(PointRow(id=key, name=f"{point.asset} {point.point}"), None)
             self._watches[key].new = True
         return self._watches[key]
 
@@ -249,6 +260,7 @@ class Pipeline:
         watch = self._watch(about.point)
         with reading(self._engine) as connection:
             watch.row = watch.row.changed(**told(connection, about))
+        watch.limits = None if watch.row.iso_group is None else self._zones.get(watch.row.iso_group)
         work.touched.add(str(about.point))
 
     def _hear(self, work: _Work) -> None:
@@ -312,7 +324,7 @@ class Pipeline:
                 work.windows[key],
                 features,
                 diagnoser=self._diagnoser,
-                config=None if work.noded(key) else self._alarm,
+                alarms=not work.noded(key),
             )
             work.verdicts[key], work.changes[key] = verdicts, changes
 
@@ -328,7 +340,7 @@ class Pipeline:
         judged = [window_row(key, v) for key, verdicts in work.verdicts.items() for v in verdicts]
         insert_rows(connection, windows, judged)
         for key in work.verdicts:
-            write_alarms(connection, key, work.verdicts[key], work.changes[key], active=self._watches[key].alarm.active)
+            write_alarms(connection, key, work.verdicts[key], work.changes[key], active=self._watches[key].alarmed)
         work.node_alarms = write_heard(connection, work.heard, known=work.known)
         quarantine_payloads(connection, work.refused, keep_bytes=_KEPT_BYTES)
         for refused in work.refused:
@@ -339,7 +351,7 @@ class Pipeline:
         row = watch.row
         # Bursts of a node come when something is wrong: nothing is learned from them, and the node's score stays.
         verdicts = [] if work.noded(row.id) else work.verdicts.get(row.id, [])
-        values: dict[str, Any] = {"windower": watch.windower.snapshot(), "alarm": watch.alarm.snapshot()}
+        values: dict[str, Any] = {"windower": watch.windower.snapshot(), "alarm": watch.standing.snapshot()}
         received = work.new.get(row.id)
         if received:
             values["seen_ns"] = max(row.seen_ns or 0, *(one.arrival.arrived_ns for one in received))
@@ -374,8 +386,8 @@ class Pipeline:
                 self._watches[key], verdicts, changes, now_ns=work.now_ns
             )
             for change in changes:
-                kind = kind_of(change.verdict.probabilities)
-                outcome.events.append((f"alarm {change.change}", {"point": key, "kind": kind}))
+                said = {"point": key, "tag": change.of.tag, "kind": kind_of(change.verdict.probabilities)}
+                outcome.events.append((f"alarm {change.of.change}", said))
         return outcome
 
     def _tell_of_node(self, key: str, work: _Work, outcome: Outcome) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.alarms.register import HEALTH
 from app.codec import encode_json
 from app.fleet.keeping import NodeAlarm
 from app.fleet.nodes import Node
@@ -45,7 +46,8 @@ class Reporter:
         if changes or self._due(watch, now_ns):
             payload = _health(watch, verdicts[-1] if verdicts else None, wanted=self._wanted)
             out.append(Publication(point.topic("health"), payload))
-        return out + [Publication(point.topic("alarm"), _alarm(change, now_ns=now_ns)) for change in changes]
+        judged = [change for change in changes if change.of.tag == HEALTH]
+        return out + [Publication(point.topic("alarm"), _alarm(change, now_ns=now_ns)) for change in judged]
 
     def of_node(self, node: Node, changes: Sequence[NodeAlarm], *, now_ns: int) -> list[Publication]:
         """Give what is to be published of a point whose node judges, after a batch."""
@@ -58,7 +60,7 @@ class Reporter:
         return out + [Publication(point.topic("alarm"), _node_alarm(change, now_ns=now_ns)) for change in changes]
 
     def _due(self, watch: Watch, now_ns: int) -> bool:
-        return self._is_due(watch.row.id, (watch.row.state, watch.alarm.active), now_ns)
+        return self._is_due(watch.row.id, (watch.row.state, watch.alarmed), now_ns)
 
     def _is_due(self, key: str, state: tuple[str, bool], now_ns: int) -> bool:
         last_ns, last_state = self._published.get(key, (0, None))
@@ -76,7 +78,7 @@ def _health(watch: Watch, last: Verdict | None, *, wanted: int) -> bytes:
             "v": VERSION,
             "by": "server",
             "state": row.state,
-            "alarm": watch.alarm.active,
+            "alarm": watch.alarmed,
             "score": row.score,
             "threshold": row.threshold,
             "ratio": row.score / row.threshold if row.score is not None and row.threshold else None,
@@ -136,7 +138,7 @@ def _node_alarm(change: NodeAlarm, *, now_ns: int) -> bytes:
 
 def _alarm(change: AlarmChange, *, now_ns: int) -> bytes:
     verdict = change.verdict
-    raised = change.change == "raised"
+    raised = change.of.change == "raised"
     return encode_json(
         {
             "v": VERSION,

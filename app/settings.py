@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from app.access.roles import Role
+from app.alarms.conditions import Conditions
 from app.labels.closures import Closure, built_in_closures, load_closures
 from app.windower import WindowerConfig
 from app.wire import Limits
@@ -60,6 +61,18 @@ class Settings(BaseSettings):
     alarm_raise_after: int = Field(3, description="Windows in a row above the threshold that raise an alarm")
     alarm_clear_after: int = Field(10, description="Windows in a row well below it that clear the alarm")
     alarm_clear_ratio: float = Field(0.8, description="Share of the threshold that counts as well below")
+
+    alarm_on_delay_s: float = Field(0.0, description="Seconds above the threshold that raise an alarm, at least")
+    alarm_off_delay_s: float = Field(0.0, description="Seconds well below it that clear the alarm, at least")
+    alarm_severity: Literal["C", "D", "none"] = Field(
+        "C", description="Zone of ISO 20816 from which on machines whose group is known alarm"
+    )
+    alarm_severity_on_delay_s: float = Field(10.0, description="Seconds in such a zone that raise the alarm, at least")
+    alarm_rise_of: Literal["score", "velocity"] = Field("score", description="What may not rise too fast")
+    alarm_rise_limit: float = Field(
+        0.0, description="Largest rise a day that is none, in thresholds or mm/s; 0: rises do not alarm"
+    )
+    alarm_rise_span_s: float = Field(604_800.0, description="Seconds over which a rise is taken")
 
     retrain_schedule: str = Field(
         "30 3 * * *", description="When `up` retrains, as five fields of cron in UTC; empty: never"
@@ -159,7 +172,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         self.windower()
-        self.alarm()
+        self.conditions()
         self.zone_limits()
         self.closures()
         if self.min_rate_hz > self.max_rate_hz:
@@ -186,8 +199,24 @@ class Settings(BaseSettings):
         return WindowerConfig(window_samples=self.window_samples, overlap=self.overlap, max_held=self.max_held)
 
     def alarm(self) -> AlarmConfig:
-        """Give when alarms are raised and cleared."""
-        return AlarmConfig(self.alarm_raise_after, self.alarm_clear_after, self.alarm_clear_ratio)
+        """Give when the alarms of scores are raised and cleared."""
+        return self.conditions().alarm
+
+    def conditions(self) -> Conditions:
+        """Give what alarms at a point of which nothing else was entered."""
+        return Conditions(
+            raise_after=self.alarm_raise_after,
+            clear_after=self.alarm_clear_after,
+            dead_band=1.0 - self.alarm_clear_ratio,
+            on_delay_s=self.alarm_on_delay_s,
+            off_delay_s=self.alarm_off_delay_s,
+            severity=self.alarm_severity,
+            severity_on_delay_s=self.alarm_severity_on_delay_s,
+            rise_of=self.alarm_rise_of,
+            rise_limit=self.alarm_rise_limit,
+            rise_span_s=self.alarm_rise_span_s,
+            stale_after_s=self.stale_after_s,
+        )
 
     def limits(self) -> Limits:
         """Give what an admissible block stays within."""

@@ -1,19 +1,22 @@
-"""Broad-band velocity of a stretch of samples and its ISO 20816 zone; refuses stretches too short to be integrated."""
+"""Broad-band velocity of samples or windows and its ISO 20816 zone; refuses stretches too short to be integrated."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from features.contract import WATCHED
 from features.errors import ParameterError
 from features.iso20816 import Limits, Severity, severity
 from features.spectral import hann_power
 from features.velocity import HIGH_HZ, displacement_rms_um, lowest_hz, velocity_rms_mm_s
+from features.window import Window
 
-__all__ = ["BroadBand", "broad_band", "lower_edge_hz", "span_wanted_s", "zone_of"]
+__all__ = ["BroadBand", "Shaking", "broad_band", "lower_edge_hz", "shaking", "span_wanted_s", "zone_of"]
 
 # Lower edge where the speed is not known: that of all but slow machines.
 _USUAL_LOW_HZ = 10.0
@@ -22,6 +25,8 @@ _USUAL_LOW_HZ = 10.0
 _PERIODS, _VELOCITY_PERIODS, _DISPLACEMENT_PERIODS = 20.0, 4.0, 8.0
 # Samples over all channels that are read for it: 2 s of 80 kHz in six channels.
 _MOST_SAMPLES = 1 << 20
+_VELOCITY, _SLOW_VELOCITY = WATCHED.index("velocity_rms"), WATCHED.index("velocity_rms_slow")
+_DISPLACEMENT = WATCHED.index("displacement_rms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +127,63 @@ def zone_of(measured: BroadBand, limits: Limits) -> Severity:
     """The zone of a machine: by velocity, and by displacement too where it was measured and has limits."""
     displacement = measured.displacement_um if limits.displacement_um is not None else None
     return severity(limits, velocity_mm_s=measured.velocity_mm_s, displacement_um=displacement)
+
+
+@dataclass(frozen=True, slots=True)
+class Shaking:
+    """Broad-band vibration of one window: RMS velocity in mm/s, and displacement in um of a slow machine."""
+
+    velocity_mm_s: float
+    displacement_um: float | None = None
+
+    def over(self, limits: Limits) -> tuple[float, float]:
+        """Velocity, or displacement where that is worse, over where zones C and D begin.
+
+        Examples
+        --------
+        >>> from features.iso20816 import limits_named
+        >>> Shaking(5.6).over(limits_named("group-2-rigid"))
+        (2.0, 1.2444444444444445)
+        """
+        ratios = [self.velocity_mm_s / limit for limit in limits.velocity_mm_s[1:]]
+        if self.displacement_um is not None and limits.displacement_um is not None:
+            beside = [self.displacement_um / limit for limit in limits.displacement_um[1:]]
+            ratios = [max(pair) for pair in zip(ratios, beside, strict=True)]
+        return ratios[0], ratios[1]
+
+
+def shaking(
+    windows: Sequence[Window], features: NDArray[np.float32], *, nominal_hz: float | None
+) -> list[Shaking | None]:
+    """Broad-band vibration of each window from its features, of the channel that shakes most.
+
+    Parameters
+    ----------
+    windows : sequence of Window
+        Of one point.
+    features : ndarray of float32, shape (windows, channels * features of `WATCHED`)
+    nominal_hz : float or None
+        Shaft speed where a window has none.
+
+    Returns
+    -------
+    list of Shaking or None
+        None where a window is too short for it, or its rate too low for the band: the shaft turns less than four times
+        in it, of an unknown speed 10 Hz and of a slow machine 2 Hz do.
+    """
+    by_channel = features.reshape(len(windows), -1, len(WATCHED.features)).max(axis=1)
+    return [_shaking(window, row, nominal_hz) for window, row in zip(windows, by_channel, strict=True)]
+
+
+def _shaking(window: Window, row: NDArray[np.float32], nominal_hz: float | None) -> Shaking | None:
+    shaft_hz = window.shaft_hz or nominal_hz
+    low_hz = lower_edge_hz(shaft_hz)
+    span_s = window.samples.shape[1] / window.rate_hz
+    slow = low_hz < _USUAL_LOW_HZ
+    periods = span_s * (low_hz if slow or shaft_hz is None else shaft_hz)
+    if periods < _VELOCITY_PERIODS * (1.0 - 1e-9) or window.rate_hz < 2.0 * HIGH_HZ:
+        return None
+    if not slow:
+        return Shaking(float(row[_VELOCITY]))
+    enough = periods >= _DISPLACEMENT_PERIODS * (1.0 - 1e-9)
+    return Shaking(float(row[_SLOW_VELOCITY]), float(row[_DISPLACEMENT]) if enough else None)

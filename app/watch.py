@@ -1,22 +1,25 @@
-"""One measuring point while it is watched: windows, baseline, verdicts and alarm, as running state."""
+"""One measuring point while it is watched: windows, baseline, verdicts and alarms, as running state."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.alarms.conditions import Change, Conditions, Seen, Standing
+from app.alarms.register import HEALTH
+from app.severity import Shaking, shaking
 from app.store import PointRow
 from app.windower import Windower, WindowerConfig
 from features.contract import WATCHED
 from features.errors import ArtifactError, ContractError
 from features.faultmap import fault_map
+from features.iso20816 import Limits
 from features.window import Window
-from models.alarm import Alarm, AlarmConfig
 from models.bundle import load_bundle
 from models.serving import Diagnoser, Scorer
 
@@ -63,7 +66,7 @@ class Verdict:
 class AlarmChange:
     """An alarm that was raised or cleared by a window."""
 
-    change: str
+    of: Change
     verdict: Verdict
 
 
@@ -83,25 +86,36 @@ class Watch:
     ----------
     row : PointRow
         As stored, or about to be.
+    standing : Standing
+        How its alarms stand.
+    conditions : Conditions
+    limits : Limits or None
+        Zones of its machine, where its group is known.
     new : bool
         Whether the point is not stored yet.
     """
 
     row: PointRow
     windower: Windower
-    alarm: Alarm = field(default_factory=Alarm)
+    standing: Standing = field(default_factory=Standing)
+    conditions: Conditions = field(default_factory=Conditions)
+    limits: Limits | None = None
     scorer: Scorer | None = None
     new: bool = False
     fault: str | None = None
     recent: deque[dict[str, float]] = field(default_factory=lambda: deque(maxlen=_AVERAGED))
 
     @classmethod
-    def resume(cls, row: PointRow, *, windower: WindowerConfig, bundles: Path) -> Watch:
+    def resume(
+        cls, row: PointRow, *, windower: WindowerConfig, bundles: Path, conditions: Conditions, limits: Limits | None
+    ) -> Watch:
         """Take a point up where the store has it."""
         watch = cls(
             row=row,
             windower=Windower(windower) if row.windower is None else Windower.restore(windower, row.windower),
-            alarm=Alarm() if row.alarm is None else Alarm.restore(dict(row.alarm)),
+            standing=Standing() if row.alarm is None else Standing.restore(row.alarm),
+            conditions=conditions,
+            limits=limits,
         )
         if row.state == "watching" and row.bundle is not None:
             try:
@@ -116,30 +130,52 @@ class Watch:
         features: NDArray[np.float32],
         *,
         diagnoser: Diagnoser | None,
-        config: AlarmConfig | None,
+        alarms: bool,
     ) -> tuple[list[Verdict], list[AlarmChange]]:
-        """Score windows in time order and follow the alarm.
+        """Score windows in time order and follow the alarms.
 
         Parameters
         ----------
         windows : sequence of Window
         features : ndarray of float32, shape (windows, channels * features)
         diagnoser : Diagnoser or None
-        config : AlarmConfig or None
-            None where another than the server raises alarms: its own stays as it is.
+        alarms : bool
+            False where another than the server raises alarms: its own stay as they are.
         """
+        shaken = self._shaken(windows, features) if alarms else [None] * len(windows)
+        verdicts: list[Verdict] = []
+        changes: list[AlarmChange] = []
+        for verdict, shakes in zip(self._verdicts(windows, features, diagnoser), shaken, strict=True):
+            verdicts.append(verdict)
+            if not alarms:
+                continue
+            seen = self._seen(verdict, shakes)
+            found = self.standing.update(seen, conditions=self.conditions, grouped=self.limits is not None)
+            changes += [AlarmChange(one, verdict) for one in found]
+            if any(one.tag == HEALTH and one.change == "cleared" for one in found):
+                self.recent.clear()
+        return verdicts, changes
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether its `health` alarm stands."""
+        return self.standing.health.active
+
+    def _verdicts(
+        self, windows: Sequence[Window], features: NDArray[np.float32], diagnoser: Diagnoser | None
+    ) -> Iterator[Verdict]:
+        """Verdicts one by one: what a cleared alarm forgets is not to be in the next one's mean."""
         if self.scorer is None:
-            return [Verdict(w, f) for w, f in zip(windows, features, strict=True)], []
+            yield from (Verdict(w, f) for w, f in zip(windows, features, strict=True))
+            return
         scores = self.scorer.score(features)
         threshold = self.scorer.threshold
         abnormal: list[int] = np.flatnonzero(scores > threshold).tolist()
         named = self._diagnosed([windows[i] for i in abnormal], diagnoser)
         by_window = dict(zip(abnormal, named, strict=True))
-        verdicts: list[Verdict] = []
-        changes: list[AlarmChange] = []
         for i, (window, score) in enumerate(zip(windows, scores.tolist(), strict=True)):
             probabilities = self._averaged(by_window.get(i))
-            verdict = Verdict(
+            yield Verdict(
                 window=window,
                 features=features[i],
                 score=score,
@@ -148,13 +184,18 @@ class Watch:
                 probabilities=probabilities,
                 diagnosis_bundle=diagnoser.bundle_id if diagnoser and probabilities else None,
             )
-            verdicts.append(verdict)
-            change = None if config is None else self.alarm.update(score / threshold, config=config)
-            if change is not None:
-                changes.append(AlarmChange(change, verdict))
-            if change == "cleared":
-                self.recent.clear()
-        return verdicts, changes
+
+    def _shaken(self, windows: Sequence[Window], features: NDArray[np.float32]) -> Sequence[Shaking | None]:
+        """Broad-band vibration of windows, where a condition asks for it."""
+        rise = self.conditions.rise_limit and self.conditions.rise_of == "velocity"
+        if not rise and (self.limits is None or self.conditions.severity == "none"):
+            return [None] * len(windows)
+        return shaking(windows, features, nominal_hz=self.row.nominal_shaft_hz)
+
+    def _seen(self, verdict: Verdict, shakes: Shaking | None) -> Seen:
+        zones = None if shakes is None or self.limits is None else shakes.over(self.limits)
+        velocity = None if shakes is None else shakes.velocity_mm_s
+        return Seen(verdict.window.end_ns, verdict.ratio, velocity, zones, verdict.bundle)
 
     def _averaged(self, own: dict[str, float] | None) -> dict[str, float] | None:
         if own is None:

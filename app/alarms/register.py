@@ -19,11 +19,16 @@ __all__ = [
     "NODE_FAULT",
     "NO_DATA",
     "PRIORITIES",
+    "RISING",
+    "SEVERITY",
+    "SEVERITY_HIGH",
+    "WATCHED_TAGS",
     "JournalRow",
     "Priority",
     "Tag",
     "act",
     "end_shelves",
+    "end_watched",
     "follow",
     "journal",
     "set_priority",
@@ -42,6 +47,12 @@ NODE = "node alarm"
 NODE_FAULT = "node fault"
 # The alarm of a point from which nothing has come for long.
 NO_DATA = "no data"
+# The alarms of a machine that shakes as in zone C of ISO 20816, and in zone D.
+SEVERITY, SEVERITY_HIGH = "severity", "severity high"
+# The alarm of a score or a velocity that rises faster than is admitted.
+RISING = "rising"
+# What the server itself judges; a point that learns anew or is judged by a node starts without them.
+WATCHED_TAGS = (HEALTH, SEVERITY, SEVERITY_HIGH, RISING)
 _DEFAULT: Priority = "high"
 
 
@@ -153,6 +164,12 @@ def follow(
     action: Action = "raise" if active else "clear"
     take(connection, point_id, tag, action, now_ns=now_ns, who=SYSTEM, why=why, priority=priority)
     return True
+
+
+def end_watched(connection: Connection, point_id: str, *, now_ns: int, why: str) -> bool:
+    """Clear what the server has raised at a point that it watches no more; whether its `health` was among it."""
+    ended = [follow(connection, point_id, tag, active=False, now_ns=now_ns, why=why) for tag in WATCHED_TAGS]
+    return ended[0]
 
 
 def end_shelves(connection: Connection, *, now_ns: int) -> list[Tag]:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from app.alarms.channels import channels_of
 from app.alarms.notices import Channel, tell
 from app.alarms.register import NO_DATA, end_shelves, follow
+from app.assets.register import alarming
 from app.labels.workorders import OrderHook, send_orders
 from app.logs import log
 from app.schema import nodes, points
@@ -35,19 +36,27 @@ def tend(engine: Engine, channels: Sequence[Channel], *, now_ns: int, stale_ns: 
     now_ns : int
     stale_ns : int
         Silence after which a point's `no data` is raised, or three periods of its node where that is longer; 0: never.
+        What was entered of a point (`stale_after_s`) holds over it.
     quiet_ns : int
         As `tell` has it.
     """
     with writing(engine) as connection:
         for back in end_shelves(connection, now_ns=now_ns):
             log("info", "shelf ended", point=back.point_id, tag=back.tag, state=back.alarm.state)
-        if stale_ns:
-            columns = (points.c.id, points.c.seen_ns, nodes.c.period_ms)
-            for row in connection.execute(sa.select(*columns).outerjoin(nodes)).all():
-                longest_ns = max(stale_ns, _PERIODS * (row.period_ms or 0) * 1_000_000)
-                _follow_silence(connection, row.id, row.seen_ns, now_ns=now_ns, stale_ns=longest_ns)
+        _follow_silences(connection, now_ns=now_ns, stale_ns=stale_ns)
     for channel in channels:
         tell(engine, channel, now_ns=now_ns, quiet_ns=quiet_ns)
+
+
+def _follow_silences(connection: sa.Connection, *, now_ns: int, stale_ns: int) -> None:
+    columns = (points.c.id, points.c.seen_ns, nodes.c.period_ms)
+    own = {key: given["stale_after_s"] for key, given in alarming(connection).items() if "stale_after_s" in given}
+    if not stale_ns and not own:
+        return
+    for row in connection.execute(sa.select(*columns).outerjoin(nodes)).all():
+        limit_ns = round(float(own[row.id]) * 1e9) if row.id in own else stale_ns
+        longest_ns = max(limit_ns, _PERIODS * (row.period_ms or 0) * 1_000_000) if limit_ns else 0
+        _follow_silence(connection, row.id, row.seen_ns, now_ns=now_ns, stale_ns=longest_ns)
 
 
 def _follow_silence(
@@ -55,7 +64,7 @@ def _follow_silence(
 ) -> None:
     if seen_ns is None:
         return
-    silent = now_ns - seen_ns > stale_ns
+    silent = bool(stale_ns) and now_ns - seen_ns > stale_ns
     why = f"nothing came for {(now_ns - seen_ns) / 1e9:.0f} s" if silent else ""
     if follow(connection, point_id, NO_DATA, active=silent, now_ns=now_ns, why=why, priority="medium"):
         log("warning" if silent else "info", "point silent" if silent else "point speaks again", point=point_id)

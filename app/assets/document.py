@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import yaml
 
+from app.alarms.conditions import CONDITIONS, Conditions, Option
 from app.assets.model import Machine, Point
 from features.bearing import BEARINGS, Bearing, bearing_named
 from features.errors import ParameterError, RacewayError
@@ -101,11 +103,22 @@ class _Reader:
 
     def _point(self, key: str, node: Any) -> Point | None:
         what = f"point {key!r}"
-        given = self._entries(node, what, known=("name", "bearing", "speed_rpm", "mounting"))
+        given = self._entries(node, what, known=("name", "bearing", "speed_rpm", "mounting", "alarming"))
         name, speed = self._text(given, "name", what), self._number(given, "speed_rpm", what)
         mounting = self._text(given, "mounting", what)
         bearing = self._bearing(given.get("bearing"), what)
-        return self._made(node, lambda: Point(name, bearing, speed, mounting))
+        alarming = self._alarming(given.get("alarming"), f"alarming of {what}")
+        return self._made(node, lambda: Point(name, bearing, speed, mounting, alarming))
+
+    def _alarming(self, node: Any, what: str) -> dict[str, Option]:
+        given = self._entries(node, what, known=tuple(CONDITIONS))
+        options: dict[str, Option] = {}
+        for key in given:
+            value = self._text(given, key, what) if CONDITIONS[key] is str else self._number(given, key, what)
+            made = None if value is None else self._made(given[key], partial(Conditions().changed, {key: value}))
+            if made is not None:
+                options[key] = getattr(made, key)
+        return options
 
     def _bearing(self, node: Any, what: str) -> Bearing | None:
         if node is None:
@@ -200,7 +213,8 @@ def _point_entry(point: Point) -> dict[str, Any]:
         known = BEARINGS.get(point.bearing.name) == point.bearing
         bearing = point.bearing.name if known else {key: getattr(point.bearing, key) for key in _BEARING}
     return _given(
-        {"name": point.name, "bearing": bearing, "speed_rpm": point.speed_rpm, "mounting": point.mounting},
+        {"name": point.name, "bearing": bearing, "speed_rpm": point.speed_rpm, "mounting": point.mounting}
+        | {"alarming": dict(sorted(point.alarming.items())) or None},
     )
 
 

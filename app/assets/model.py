@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from app.alarms.conditions import Conditions, Option
 from app.wire import PointId
 from features.bearing import Bearing
 from features.errors import ParameterError, ProtocolError
@@ -30,18 +31,23 @@ class Point:
         Of the shaft in this bearing, in revolutions per minute; None: that of the machine.
     mounting : str or None
         One of `MOUNTINGS`.
+    alarming : mapping of str to float, int or str
+        Alarm options by their names in `app.alarms.conditions.Conditions`; those of the settings hold beside them.
     """
 
     name: str | None = None
     bearing: Bearing | None = None
     speed_rpm: float | None = None
     mounting: str | None = None
+    alarming: Mapping[str, Option] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_text("name", self.name)
         _check_speed(self.speed_rpm)
         if self.mounting is not None and self.mounting not in MOUNTINGS:
             raise ParameterError(f"mounting {self.mounting!r} is none; one of {', '.join(MOUNTINGS)} is wanted")
+        # Laid over the built-in ones: of one alone nothing can contradict the plant's.
+        Conditions().changed(self.alarming)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,7 @@ def _facts(machines: Iterable[Machine]) -> dict[str, dict[str, object]]:
         facts[machine.id] = {name: getattr(machine, name) for name in ("area", "name", "speed_rpm", "iso_group")}
         for key, point in machine.points.items():
             facts[f"{machine.id}/{key}"] = {
-                name: getattr(point, name) for name in ("name", "bearing", "speed_rpm", "mounting")
+                name: getattr(point, name) for name in ("name", "bearing", "speed_rpm", "mounting", "alarming")
             }
     return facts
 
@@ -143,6 +149,8 @@ def _facts(machines: Iterable[Machine]) -> dict[str, dict[str, object]]:
 def _said(value: object) -> str:
     if isinstance(value, Bearing):
         return value.name
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_said(inner)}" for name, inner in sorted(value.items())) or "nothing"
     return "nothing" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 

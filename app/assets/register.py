@@ -10,13 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from app.alarms.conditions import Option, alarming_of, alarming_text
 from app.assets.model import Machine, Point
 from app.schema import asset_machines, asset_points, points
 from app.store import PointRow, point_rows, save_point
 from app.wire import About, PointId
 from features.bearing import Bearing
 
-__all__ = ["Difference", "differences", "enter", "entered", "note_said", "told"]
+__all__ = ["Difference", "alarming", "differences", "enter", "entered", "note_said", "told"]
 
 _SAID = ("name", "bearing", "nominal_shaft_hz", "iso_group")
 _GEOMETRY = ("name", "balls", "ball_mm", "pitch_mm", "contact_deg")
@@ -37,7 +38,7 @@ def entered(connection: Connection) -> list[Machine]:
     by_machine: dict[str, dict[str, Point]] = {}
     for row in connection.execute(sa.select(asset_points)):
         machine, _, key = row.point_id.rpartition("/")
-        point = Point(row.name, _bearing(row.bearing), row.speed_rpm, row.mounting)
+        point = _point(row)
         by_machine.setdefault(machine, {})[key] = point
     return [
         Machine(
@@ -60,7 +61,7 @@ def enter(connection: Connection, machines: Iterable[Machine]) -> None:
     of itself; what was measured at it stays.
     """
     rows = {row.id: row for row in point_rows(connection)}
-    kept = _all_said(connection)
+    kept, alarmed = _all_said(connection), alarming(connection)
     connection.execute(asset_points.delete())
     connection.execute(asset_machines.delete())
     wanted: set[str] = set()
@@ -68,14 +69,20 @@ def enter(connection: Connection, machines: Iterable[Machine]) -> None:
         values = {name: getattr(machine, name) for name in ("site", "asset", "area", "name", "speed_rpm", "iso_group")}
         connection.execute(asset_machines.insert().values(**values))
         for key, point in machine.points.items():
-            _enter_point(connection, machine, key, point, rows, kept)
+            _enter_point(connection, machine, key, point, rows, kept, alarmed)
             wanted.add(f"{machine.id}/{key}")
     for point_id in kept.keys() - wanted:
-        _settle(connection, rows[point_id], _facts_of_text(kept[point_id]))
+        _settle(connection, rows[point_id], _facts_of_text(kept[point_id]), anew=bool(alarmed.get(point_id)))
 
 
 def _enter_point(
-    connection: Connection, machine: Machine, key: str, point: Point, rows: Mapping[str, PointRow], kept: dict[str, str]
+    connection: Connection,
+    machine: Machine,
+    key: str,
+    point: Point,
+    rows: Mapping[str, PointRow],
+    kept: Mapping[str, str],
+    alarmed: Mapping[str, Mapping[str, Option]],
 ) -> None:
     point_id = f"{machine.id}/{key}"
     row = rows.get(point_id)
@@ -92,14 +99,16 @@ def _enter_point(
             speed_rpm=point.speed_rpm,
             mounting=point.mounting,
             said=said,
+            alarming=alarming_text(point.alarming),
         )
     )
-    _settle(connection, row, _facts_of_text(said) | _entered_facts(machine, key))
+    anew = alarming_text(point.alarming) != alarming_text(alarmed.get(point_id))
+    _settle(connection, row, _facts_of_text(said) | _entered_facts(machine, key), anew=anew)
 
 
-def _settle(connection: Connection, row: PointRow, facts: Mapping[str, Any]) -> None:
-    """Let facts hold of a point, so that a running ingest notices."""
-    if all(getattr(row, name) == value for name, value in facts.items()):
+def _settle(connection: Connection, row: PointRow, facts: Mapping[str, Any], *, anew: bool) -> None:
+    """Let facts hold of a point, so that a running ingest notices; `anew` where its alarms have other conditions."""
+    if not anew and all(getattr(row, name) == value for name, value in facts.items()):
         return
     values = dict(facts)
     if "bearing" in facts:
@@ -135,6 +144,16 @@ def differences(connection: Connection) -> list[Difference]:
     return found
 
 
+def alarming(connection: Connection) -> dict[str, dict[str, Option]]:
+    """Alarm options by point, of those that have any of their own."""
+    query = sa.select(asset_points.c.point_id, asset_points.c.alarming).where(asset_points.c.alarming.is_not(None))
+    return {row.point_id: alarming_of(row.alarming) for row in connection.execute(query)}
+
+
+def _point(row: sa.Row[Any]) -> Point:
+    return Point(row.name, _bearing(row.bearing), row.speed_rpm, row.mounting, alarming_of(row.alarming))
+
+
 def _all_said(connection: Connection) -> dict[str, str]:
     rows = connection.execute(sa.select(asset_points.c.point_id, asset_points.c.said))
     return {row.point_id: row.said for row in rows}
@@ -155,7 +174,7 @@ def _machine_of(connection: Connection, point: PointId) -> Machine | None:
         return None
     own = (asset_machines.c.site == point.site) & (asset_machines.c.asset == point.asset)
     machine = connection.execute(sa.select(asset_machines).where(own)).one()
-    inner = Point(row.name, _bearing(row.bearing), row.speed_rpm, row.mounting)
+    inner = _point(row)
     common = (machine.site, machine.area, machine.asset, machine.name, machine.speed_rpm, machine.iso_group)
     return Machine(*common, {point.point: inner})
 

@@ -11,7 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from app.alarms.register import HEALTH, NODE, NODE_FAULT, follow, standing
+from app.alarms.register import HEALTH, NODE, NODE_FAULT, end_watched, follow, standing
 from app.fleet.hearing import Gateway, Heard, Known, Spoken, Taken
 from app.fleet.nodes import Node
 from app.fleet.sayings import Event, GatewayState, NodeState, Report
@@ -117,7 +117,7 @@ def _write_node(connection: Connection, node: Node, *, new: bool) -> None:
     connection.execute(nodes.insert(), vars(node))
     # From now on the node judges here: nothing would ever clear what the server had raised.
     now_ns = node.seen_ns or node.since_ns or 0
-    if follow(connection, node.point_id, HEALTH, active=False, now_ns=now_ns, why="a node judges here from now on"):
+    if end_watched(connection, node.point_id, now_ns=now_ns, why="a node judges here from now on"):
         _close(connection, node.point_id, HEALTH, now_ns=now_ns)
 
 

@@ -17,6 +17,8 @@ from app.alarms.notices import Notice, tell
 from app.alarms.posting import DeliveryError
 from app.alarms.register import HEALTH, NO_DATA, follow, tags, take
 from app.alarms.tending import tend
+from app.assets.model import Machine, Point
+from app.assets.register import enter
 from app.schema import counters, points
 from app.settings import Settings, load_settings
 from app.store import PointRow, open_store, reading, save_point, writing
@@ -274,6 +276,22 @@ def test_a_point_that_falls_silent_is_noticed_and_its_return_too(engine: sa.Engi
     with writing(engine) as connection:
         connection.execute(points.update().where(points.c.id == "a/m00/p0").values(seen_ns=170 * _S))
     assert at(171) == {("a/m00/p0", NO_DATA): "returned"}
+
+
+def test_a_point_may_be_silent_for_as_long_as_was_entered_for_it(engine: sa.Engine) -> None:
+    given = {"p0": Point(alarming={"stale_after_s": 600}), "p1": Point(alarming={"stale_after_s": 0})}
+    with writing(engine) as connection:
+        enter(connection, [Machine("a", "hall", "m00", points=given)])
+        connection.execute(points.update().where(points.c.id.like("a/m00/%")).values(seen_ns=100 * _S))
+
+    def silent(now_s: int, stale_s: int) -> list[str]:
+        tend(engine, [], now_ns=now_s * _S, stale_ns=stale_s * _S, quiet_ns=_QUIET)
+        with reading(engine) as connection:
+            return [one.point_id for one in tags(connection)]
+
+    assert silent(700, 60) == []
+    # Of this point alone: the settings say that no other is told.
+    assert silent(701, 0) == ["a/m00/p0"]
 
 
 def test_a_shelf_ends_in_time_and_what_lasts_is_told_again(engine: sa.Engine) -> None:

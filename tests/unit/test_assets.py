@@ -48,6 +48,9 @@ sites:
                   pitch_mm: 50.0
                   contact_deg: 0.0
                 speed_rpm: 500.0
+                alarming:
+                  on_delay_s: 60.0
+                  severity: none
 """
 _DRIVE_END = PointId("plant", "pump-1", "drive-end")
 
@@ -58,7 +61,16 @@ _bearings = (
     | st.sampled_from(sorted(BEARINGS.values(), key=lambda one: one.name))
     | st.builds(Bearing, _text, st.integers(3, 40), st.floats(1.0, 9.0), st.floats(10.0, 900.0), st.floats(0.0, 80.0))
 )
-_points = st.builds(Point, st.none() | _text, _bearings, _speed, st.none() | st.sampled_from(MOUNTINGS))
+_alarming = st.fixed_dictionaries(
+    {},
+    optional={
+        "on_delay_s": st.floats(0.0, 1e6),
+        "clear_after": st.integers(1, 1000),
+        "severity": st.sampled_from(["C", "D", "none"]),
+        "rise_of": st.sampled_from(["score", "velocity"]),
+    },
+)
+_points = st.builds(Point, st.none() | _text, _bearings, _speed, st.none() | st.sampled_from(MOUNTINGS), _alarming)
 _machines = st.lists(
     st.builds(
         Machine,
@@ -127,6 +139,14 @@ def test_machines_come_back_from_the_store_as_they_were(engine: sa.Engine) -> No
         ("                  pitch_mm: 50.0\n", "", "line 17: the bearing of point 'gear' lacks 'pitch_mm'"),
         ("name: Feed pump", "name: [a]", "line 7: name of machine 'pump-1' is no text"),
         ("pump-1:", "pump+1:", "line 7: 'pump+1' names no site, asset or point"),
+        (
+            "on_delay_s: 60.0",
+            "on_delay: 60.0",
+            "line 24: alarming of point 'gear' has an unknown key 'on_delay'; known ",
+        ),
+        ("on_delay_s: 60.0", "on_delay_s: -1", "line 24: on_delay_s is -1.0; 0 or more is wanted"),
+        ("severity: none", "severity: E", "line 25: severity is 'E'; one of C, D, none is wanted"),
+        ("on_delay_s: 60.0", "raise_after: 1.5", "line 24: raise_after is 1.5; a whole number is wanted"),
         ("sites:", "places:", "line 1: the document has an unknown key 'places'; known are sites"),
         ("sites:", "sites: {", "line 3: this is no YAML"),
         (_PLANT, "", "line 1: the document is empty; `sites` is wanted"),

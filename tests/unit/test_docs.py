@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from app.access.roles import User
+from app.alarms.conditions import CONDITIONS
 from app.catalogue import render_catalogue
 from app.cli import _COMMANDS
 from app.codec import decode_about, decode_block
@@ -125,6 +127,18 @@ def test_commands_and_targets_exist(name: str) -> None:
 def test_named_files_exist(name: str) -> None:
     for path in re.findall(r"`((?:app|docs|edge|features|models|tests|requirements)/[\w/.-]*)`", _text(name)):
         assert (_ROOT / path).exists(), path
+
+
+def test_the_alarm_options_are_those_of_the_code_with_their_defaults() -> None:
+    text, plant = _text("docs/ALARMS.md"), Settings().conditions()
+    rows = re.findall(r"^\| `(\w+)` \| ([\w.]+) \| ", text, flags=re.MULTILINE)
+    assert dict(rows) == {
+        name: f"{value:.10g}" if kind is not str else value
+        for name, kind in CONDITIONS.items()
+        for value in [getattr(plant, name)]
+    }
+    (snippet,) = _fenced("docs/ALARMS.md", "yaml")
+    assert plant.changed(yaml.safe_load(snippet)["alarming"]).severity == "D"
 
 
 def test_the_results_page_is_rendered_from_the_measured_files() -> None:

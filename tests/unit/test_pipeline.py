@@ -13,7 +13,9 @@ from making import NOW_NS, POINT, RATE_HZ, arrival, arrivals, block
 import app.intake
 import app.pipeline
 from app.access.roles import User
-from app.alarms.register import tags
+from app.alarms.register import SEVERITY, journal, tags
+from app.assets.model import Machine, Point
+from app.assets.register import enter
 from app.codec import encode_about
 from app.commissioning import relearn
 from app.intake import Arrival
@@ -231,6 +233,35 @@ def test_a_point_learns_is_watched_and_raises_its_alarm(
     assert judged[0].bundle == _point(engine).bundle
     _take(pipeline, arrivals(66, 30), now_ns=NOW_NS)
     assert _rows(engine, alarms)[0].cleared_ns is not None
+    assert _stands(engine) == ("returned", False)
+
+
+def test_a_machine_that_shakes_alarms_before_it_has_a_baseline_until_its_options_say_otherwise(
+    engine: sa.Engine, settings: Settings
+) -> None:
+    pipeline = Pipeline(engine, settings.model_copy(update={"alarm_severity_on_delay_s": 1.0}))
+    about = Arrival(POINT.topic("about"), encode_about(About(POINT, "Pump", None, 29.5, "group-2-rigid")), NOW_NS)
+    # 0.326 g at 100 Hz: 3.6 mm/s, in zone C (2.8 to 4.5 mm/s). Blocks hold whole periods; windows end 0.16 s apart.
+    tone = np.round(326.0 * np.sin(2.0 * np.pi * 100.0 * np.arange(2048) / RATE_HZ)).astype(np.int16)[None, :]
+    _take(pipeline, [about, *arrivals(0, 7, samples=tone)])
+    with reading(engine) as connection:
+        assert tags(connection) == []
+    outcome = _take(pipeline, arrivals(7, 4, samples=tone))
+    assert [name for name, _ in outcome.events] == ["alarm raised"]
+    # The topic `alarm` and the table of verdicts are those of the score.
+    assert [one.topic for one in outcome.publications if one.topic.endswith("/alarm")] == []
+    assert _rows(engine, alarms) == []
+    with reading(engine) as connection:
+        (tag,) = tags(connection)
+        (raised,) = journal(connection)
+    assert (tag.tag, tag.priority, tag.alarm.state) == (SEVERITY, "medium", "unacknowledged")
+    assert raised.entry.why.endswith("% of where zone C begins, at 3.6 mm/s")
+    # The first window ends 0.32 s after the start, the one that raises it a second or more later.
+    assert raised.entry.at_ns == NOW_NS + 1_440_000_000
+    quiet = Machine("site", "hall", "pump", points={"drive-end": Point(alarming={"severity": "D"})})
+    with writing(engine) as connection:
+        enter(connection, [quiet])
+    _take(pipeline, arrivals(11, 1, samples=tone))
     assert _stands(engine) == ("returned", False)
 
 

@@ -121,14 +121,14 @@ def rollout(
     """
     from app.fleet.candidates import begin_candidate
     from app.fleet.records import one_rollout
-    from app.fleet.rollout import Policy
+    from app.fleet.rollout import Policy, stages_of
     from app.fleet.starting import begin
     from app.store import writing
     from edge.node.package import open_image, read_public_key
 
     if candidate is None and not given:
         raise click.UsageError("name an IMAGE, or a candidate with --candidate; `raceway fleet list` shows those")
-    plan, who, now_ns = Policy(stages=_stages(stages), **policy), _as_user(user), time.time_ns()
+    plan, who, now_ns = Policy(stages=stages_of(stages), **policy), _as_user(user), time.time_ns()
     with writing(_store(ctx)) as connection:
         content = _read(Path(given[0])) if candidate is None else one_rollout(connection, candidate).image
         if key is not None:
@@ -271,7 +271,7 @@ def rollback(
     Nodes on trial leave the model. Those that have confirmed it take no older version: their former model is signed
     anew under a higher one and rolled out, with `--key` here, else with the commands that this one says.
     """
-    from app.fleet.rollout import Policy
+    from app.fleet.rollout import Policy, stages_of
     from app.fleet.starting import take_back
     from app.store import writing
     from edge.node.package import read_private_key
@@ -284,7 +284,7 @@ def rollback(
             number,
             key=None if key is None else read_private_key(_read(key)),
             image=None if image is None else _read(image),
-            policy=Policy(stages=_stages(stages), soak_s=0.0),
+            policy=Policy(stages=stages_of(stages), soak_s=0.0),
             why=why,
             now_ns=time.time_ns(),
         )
@@ -325,16 +325,6 @@ def _as_user(name: str) -> User:
     from app.access.roles import User
 
     return User(name, "admin")
-
-
-def _stages(text: str) -> tuple[int | float, ...]:
-    from features.errors import ParameterError
-
-    try:
-        parts = [part.strip() for part in text.split(",")]
-        return tuple(float(part[:-1]) / 100.0 if part.endswith("%") else int(part) for part in parts)
-    except ValueError as error:
-        raise ParameterError(f"{text!r} are no stages; counts and shares such as {_STAGES} are wanted") from error
 
 
 def _say(stored: Stored) -> None:

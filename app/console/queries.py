@@ -11,7 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 import zstandard
 from numpy.typing import NDArray
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.alarms.register import HEALTH
 from app.fleet.nodes import Node, nodes_of
@@ -29,6 +29,7 @@ __all__ = [
     "latest_burst",
     "latest_stretch",
     "latest_verdict",
+    "point_counters",
     "point_counts",
     "quarantined",
     "refusal_counts",
@@ -306,6 +307,12 @@ def point_counts(engine: Engine) -> dict[str, dict[str, int]]:
         for row in connection.execute(sa.select(counters).where(counters.c.point_id != "")):
             counts.setdefault(row.point_id, {})[row.name] = row.value
     return counts
+
+
+def point_counters(connection: Connection, point_id: str) -> dict[str, int]:
+    """Counters of one point, by name."""
+    query = sa.select(counters.c.name, counters.c.value).where(counters.c.point_id == point_id)
+    return {row.name: row.value for row in connection.execute(query)}
 
 
 def refusal_counts(engine: Engine) -> dict[str, int]:

@@ -17,10 +17,12 @@ __all__ = [
     "NodeHealth",
     "Policy",
     "Rollout",
+    "State",
     "halted",
     "planned",
     "resumed",
     "stage_counts",
+    "stages_of",
     "stepped",
 ]
 
@@ -149,6 +151,26 @@ def stage_counts(n: int, stages: Sequence[int | float]) -> tuple[int, ...]:
         raise ParameterError(f"stages {tuple(stages)} of {n} nodes fall; rising ones are wanted")
     # A stage that adds no node would soak for nothing.
     return tuple(dict.fromkeys(counts))
+
+
+def stages_of(text: str) -> tuple[int | float, ...]:
+    """Read stages as people write them.
+
+    Raises
+    ------
+    ParameterError
+        If they are no counts and shares.
+
+    Examples
+    --------
+    >>> stages_of("1, 10%, 100%")
+    (1, 0.1, 1.0)
+    """
+    try:
+        parts = [part.strip() for part in text.split(",")]
+        return tuple(float(part[:-1]) / 100.0 if part.endswith("%") else int(part) for part in parts)
+    except ValueError as error:
+        raise ParameterError(f"{text!r} are no stages; counts and shares such as 1,10%,100% are wanted") from error
 
 
 def planned(nodes: Sequence[str], *, version: int, policy: Policy = Policy()) -> Rollout:

@@ -161,14 +161,15 @@ def former_images(connection: Connection, stored: Stored) -> dict[int, tuple[byt
 
     None stands for an image that was not rolled out from here.
     """
-    known = connection.execute(sa.select(rollouts.c.version, rollouts.c.image).where(rollouts.c.phase.not_in(_UNSENT)))
-    images = {row.version: bytes(row.image) for row in known}
     version = stored.rollout.version
     running = {node.point_id for node in nodes_of(connection) if node.model == version and node.slot != "trial"}
+    behind = {point_id: one for point_id, one in stored.former.items() if point_id in running and one.attempt}
+    sent = rollouts.c.version.in_({one.version for one in behind.values()}) & rollouts.c.phase.not_in(_UNSENT)
+    known = connection.execute(sa.select(rollouts.c.version, rollouts.c.image).where(sent))
+    images = {row.version: bytes(row.image) for row in known}
     back: dict[int, tuple[bytes | None, list[str]]] = {}
-    for point_id, former in stored.former.items():
-        if point_id in running and former.attempt:
-            back.setdefault(former.version, (images.get(former.version), []))[1].append(point_id)
+    for point_id, former in behind.items():
+        back.setdefault(former.version, (images.get(former.version), []))[1].append(point_id)
     return back
 
 

@@ -98,7 +98,10 @@ def test_the_page_of_a_node_shows_its_trend_and_what_it_said(filled: sa.Engine) 
     shown = _metrics(page)
     assert (shown["Model"], shown["Firmware"], shown["Starts"]) == ("2", "1.2.0", "3")
     assert any("a report each 1 s" in caption.value for caption in page.caption)
-    said = dict(zip(page.dataframe[0].value["What"], page.dataframe[0].value["Says"], strict=True))
+    link, log = (frame.value for frame in page.dataframe)
+    assert dict(zip(link["What"], link["Count"], strict=True))["reports stored"] == "60"
+    assert any("was not rolled out from here" in caption.value for caption in page.caption)
+    said = dict(zip(log["What"], log["Says"], strict=True))
     assert said["log"] == "warning: supply is low"
     assert said["update status"] == "model 3: receiving, 420 of 1000 bytes"
     assert said["hello"] == "start 3 (power on), firmware 1.2.0, model 2"

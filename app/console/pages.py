@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from app.access.roles import Right, User
 from app.console.addresses import Page
 from app.console.alarms import alarms_page
-from app.console.data_quality import data_quality_page
+from app.console.data import data_page
 from app.console.fleet import fleet_page
 from app.console.machine import machine_page
 from app.console.models import models_page
@@ -38,5 +38,5 @@ PAGES: tuple[Listed, ...] = (
     Listed("alarms", "Alarms", "notifications", "look", alarms_page),
     Listed("models", "Models", "model_training", "look", models_page),
     Listed("nodes", "Nodes", "sensors", "look", nodes_page),
-    Listed("data", "Data", "database", "look", data_quality_page),
+    Listed("data", "Data", "database", "look", data_page),
 )

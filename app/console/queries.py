@@ -15,12 +15,11 @@ from sqlalchemy import Connection, Engine
 
 from app.alarms.register import HEALTH
 from app.fleet.nodes import Node, nodes_of
-from app.schema import alarms, blocks, counters, node_reports, quarantine, windows
+from app.schema import alarms, blocks, counters, node_reports, windows
 from app.store import PointRow, point_rows, reading
 
 __all__ = [
     "AlarmRow",
-    "QuarantineRow",
     "Stretch",
     "Trend",
     "VerdictRow",
@@ -31,7 +30,6 @@ __all__ = [
     "latest_verdict",
     "point_counters",
     "point_counts",
-    "quarantined",
     "refusal_counts",
     "report_trend",
     "speaking_nodes",
@@ -105,17 +103,6 @@ class Stretch:
     def span_s(self) -> float:
         """Seconds that the samples last."""
         return float(self.x.shape[-1] / self.rate_hz)
-
-
-@dataclass(frozen=True)
-class QuarantineRow:
-    """A message that was set aside."""
-
-    arrived_ns: int
-    topic: str
-    reason: str
-    detail: str
-    size: int
 
 
 def fleet(engine: Engine) -> tuple[list[PointRow], dict[str, AlarmRow]]:
@@ -321,17 +308,3 @@ def refusal_counts(engine: Engine) -> dict[str, int]:
     query = sa.select(counters).where(counters.c.point_id == "", counters.c.name.startswith(refused))
     with reading(engine) as connection:
         return {row.name.removeprefix(refused): row.value for row in connection.execute(query)}
-
-
-def quarantined(engine: Engine, *, most: int) -> list[QuarantineRow]:
-    """The latest messages set aside, newest first."""
-    columns = (
-        quarantine.c.arrived_ns,
-        quarantine.c.topic,
-        quarantine.c.reason,
-        quarantine.c.detail,
-        quarantine.c.size,
-    )
-    query = sa.select(*columns).order_by(quarantine.c.id.desc()).limit(most)
-    with reading(engine) as connection:
-        return [QuarantineRow(*row) for row in connection.execute(query)]

@@ -210,15 +210,6 @@ def test_an_unknown_point_is_said(filled: sa.Engine) -> None:
     assert "No measuring point 'x/y/z'" in _page(point="x/y/z").error[0].value
 
 
-def test_what_was_set_aside_is_shown_with_its_reason(filled: sa.Engine) -> None:
-    assert filled is not None
-    page = _page(page="data-quality")
-    assert any("Set aside: 2 messages" in text.value for text in page.markdown)
-    assert set(page.dataframe[0].value["Reason"]) == {"malformed", "topic"}
-    counts = page.dataframe[2].value.iloc[0]
-    assert (counts["blocks"], counts["windows"]) == (12, 11)
-
-
 def test_a_waveform_is_the_samples_that_were_sent(filled: sa.Engine) -> None:
     found = trend(filled, str(POINT), most=3)
     start_ns = int(found.start_ns[-1])

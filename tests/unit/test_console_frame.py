@@ -29,7 +29,7 @@ def test_pages_have_paths_of_their_own_and_the_first_is_at_the_root(engine: sa.E
     assert engine is not None
     assert len({listed.page for listed in PAGES}) == len(PAGES)
     assert opened().title[0].value == opened("", page="unheard-of").title[0].value
-    assert opened("data").title[0].value == "Data quality"
+    assert opened("data").title[0].value == "Data"
     assert opened("nodes").title[0].value == "Nodes"
 
 
@@ -58,4 +58,4 @@ def test_a_page_is_not_even_drawn_for_a_role_that_lacks_its_right(
     assert page.error[0].value == "Refused: Vera is viewer and may not manage; admin is wanted."
     assert not page.title
     acting_as(monkeypatch, User("Ada", "admin"))
-    assert opened("data").title[0].value == "Data quality"
+    assert opened("data").title[0].value == "Data"

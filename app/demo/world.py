@@ -81,6 +81,10 @@ class Running:
         """The fault that the machine would have if nobody had repaired any."""
         return next((f for f in self.plan.faults if f.onset_h <= hour < f.failure_h), None)
 
+    def would_fail(self, hour: float, *, within_h: float) -> bool:
+        """Whether the machine that nobody repairs has failed in the hours before."""
+        return any(hour - within_h < fault.failure_h <= hour for fault in self.plan.faults)
+
     # -- what people and time do --------------------------------------------------------------------------------------
 
     def repair(self, hour: float) -> None:

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     candidate_key: Path | None = Field(
         None, description="Private key (.pem) that signs what retraining hands over to nodes; empty: somebody signs it"
     )
+    retrain_kinds: bool = Field(
+        default=True, description="Whether the network that names fault kinds is retrained by what people said"
+    )
     retrain_stale_s: float = Field(
         900.0, gt=0.0, description="Silence of a retraining after which another one takes its lock over"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,8 +173,36 @@ def _network(keras: Any) -> Any:
     )
 
 
-def write_diagnosis(bundles: Path, diagnosis: Diagnosis, *, bundle_id: str, seed: int, n: int) -> Path:
-    """Write a diagnosis network as a bundle and return its folder."""
+def write_diagnosis(
+    bundles: Path,
+    diagnosis: Diagnosis,
+    *,
+    bundle_id: str,
+    seed: int,
+    n: int,
+    provenance: Mapping[str, Any] | None = None,
+    held_out: Sequence[str] = (),
+) -> Path:
+    """Write a diagnosis network as a bundle.
+
+    Parameters
+    ----------
+    bundles : Path
+    diagnosis : Diagnosis
+    bundle_id : str
+    seed : int
+    n : int
+        Simulated windows that it learned from.
+    provenance : mapping, optional
+        What it learned from beside them.
+    held_out : sequence of str
+        Machines that it never learned from, though people labelled them.
+
+    Returns
+    -------
+    Path
+        Of its folder.
+    """
     manifest = Manifest(
         id=bundle_id,
         role="diagnosis",
@@ -182,7 +210,8 @@ def write_diagnosis(bundles: Path, diagnosis: Diagnosis, *, bundle_id: str, seed
         seed=seed,
         classes=CLASSES,
         metrics=diagnosis.validation,
-        provenance={"source": "models.plant", "windows": n, "rates_hz": list(_RATES_HZ)},
-        split={"validation": "last fifth; each window is of another machine"},
+        provenance={"source": "models.plant", "windows": n, "rates_hz": list(_RATES_HZ), **(provenance or {})},
+        split={"validation": "last fifth; each window is of another machine"}
+        | ({"held_out": list(held_out)} if held_out else {}),
     )
     return write_bundle(bundles, manifest, network=diagnosis.network, arrays={}, save_keras=diagnosis.model.save)

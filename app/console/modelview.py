@@ -19,7 +19,7 @@ from app.retraining.forcing import force
 from app.retraining.promotion import undo
 from app.retraining.records import BASELINE, NODE_HEALTH, Task
 from app.retraining.standing import Standing, history_of
-from app.retraining.verdict import drift_words, outcome_sign, verdict_rows
+from app.retraining.verdict import drift_words, outcome_sign, verdict_rows, verdict_words
 from app.settings import Settings
 from app.store import reading, writing
 from features.errors import ArtifactError, RacewayError
@@ -156,7 +156,7 @@ def _verdict(task: Task) -> None:
         st.caption("There was no champion: both columns are of the challenger.")
     rows = [{"": name, "Champion": was, "Challenger": new} for name, was, new in verdict_rows(verdict)]
     st.dataframe(rows, hide_index=True, height=38 + 35 * len(rows))
-    st.caption(f"Thresholds stand for a false-alarm rate of {verdict['rate']:g} a window. Run {task.run_id}.")
+    st.caption(f"{verdict_words(verdict)} Run {task.run_id}.")
 
 
 def _drift(drift: Mapping[str, Any], *, key: str) -> None:

@@ -13,11 +13,13 @@ from sqlalchemy import Connection, Engine
 
 from app.logs import log
 from app.retraining.asking import Ask, mark_taken, open_asks
+from app.retraining.faultkinds import FAULT_KIND_STEPS, verdict_labels
 from app.retraining.lock import Lock, LockLostError, held_lock
 from app.retraining.nodes import NODE_STEPS
 from app.retraining.promotion import OvertakenError
 from app.retraining.records import (
     BASELINE,
+    DIAGNOSIS,
     NODE_HEALTH,
     Options,
     Outcome,
@@ -44,7 +46,7 @@ Hook = Callable[[str], None]
 # After so many beginnings of the same step without an end, a model is given up in this run: it may be what ends us.
 _MOST_ATTEMPTS = 3
 _DRAFT_NS = 3_600_000_000_000
-ROLES: Mapping[str, Mapping[str, Step]] = {BASELINE: STEPS, NODE_HEALTH: NODE_STEPS}
+ROLES: Mapping[str, Mapping[str, Step]] = {BASELINE: STEPS, DIAGNOSIS: FAULT_KIND_STEPS, NODE_HEALTH: NODE_STEPS}
 
 
 def _silent(place: str) -> None:
@@ -177,6 +179,8 @@ def _begun(job: _Job, options: Options, asks: Sequence[Ask] = ()) -> Run:
         wanted = _wanted(connection, options)
         run = begin_run(connection, job.lock, options, now_ns=now_ns)
         tasks = [Task(run.id, BASELINE, row.id, champion=row.bundle) for row in wanted]
+        if job.settings.retrain_kinds and not options.points and verdict_labels(connection):
+            tasks.append(Task(run.id, DIAGNOSIS, "", champion=bundle_of(connection, DIAGNOSIS)))
         if job.settings.retrain_nodes and not options.points:
             tasks.append(Task(run.id, NODE_HEALTH, "", champion=bundle_of(connection, NODE_HEALTH)))
         save_task(connection, job.lock, tasks)

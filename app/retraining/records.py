@@ -17,6 +17,7 @@ from features.errors import ParameterError
 
 __all__ = [
     "BASELINE",
+    "DIAGNOSIS",
     "NODE_HEALTH",
     "Options",
     "Outcome",
@@ -35,6 +36,8 @@ __all__ = [
 Outcome = Literal["unchanged", "waiting", "promoted", "refused", "overtaken", "failed"]
 # Role of the models of points.
 BASELINE = "baseline"
+# Role of the network that names fault kinds.
+DIAGNOSIS = "diagnosis"
 # Role of the network that all nodes judge health with.
 NODE_HEALTH = "node-health"
 _FIRST = "drift"

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.palette import BLUE, GREY, RED
 from app.retraining.records import Run, Task
-from app.retraining.verdict import OUTCOMES, drift_words, verdict_rows
+from app.retraining.verdict import OUTCOMES, drift_words, verdict_rows, verdict_words
 
 __all__ = ["render_report", "write_report"]
 
@@ -141,18 +141,17 @@ def _chosen(chosen: Mapping[str, Any]) -> str:
 
 
 def _verdict(verdict: Mapping[str, Any]) -> list[str]:
-    champion, challenger = verdict["champion"], verdict["challenger"]
     rows = [tuple(map(_escaped, row)) for row in verdict_rows(verdict)]
     bars = [
-        (f"{kind}, {who}", judged["detected"][kind], colour)
-        for kind in challenger["detected"]
-        for who, judged, colour in (("champion", champion, GREY), ("challenger", challenger, BLUE))
+        (f"{kind}, {who}", verdict[who]["detected"][kind], colour)
+        for kind in verdict.get("challenger", {}).get("detected", {})
+        for who, colour in (("champion", GREY), ("challenger", BLUE))
     ]
     first = "<p>There was no champion: both columns are of the challenger.</p>" if verdict.get("first") else ""
     return [
         "<h3>Champion and challenger</h3>",
         first,
-        f"<p>Thresholds stand for a false-alarm rate of {verdict['rate']:g} a window.</p>",
+        f"<p>{verdict_words(verdict)}</p>",
         _table(("", "*champion", "*challenger"), rows),
         _bars(bars, title="share of windows with a fault that is seen", most=1.0),
     ]

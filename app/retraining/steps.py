@@ -24,7 +24,7 @@ from models.gate import Judged, gate, judge
 from models.serving import Scorer
 from models.tail import Tail
 
-__all__ = ["STEPS", "Context", "Done", "Step", "shown", "tail_of", "take_place"]
+__all__ = ["STEPS", "Context", "Done", "Step", "held_back", "shown", "tail_of", "take_place"]
 
 _SEED = 20261126
 # Features whose drift is kept for the report.
@@ -103,9 +103,9 @@ def measure_drift(context: Context, task: Task) -> Done:
     force = context.run.options.force
     with reading(context.engine) as connection:
         row = _point(connection, task)
-        held_back = None if force else _held_back(connection, task)
-        if held_back is not None:
-            return Done.ended("waiting", held_back)
+        back = None if force else held_back(connection, task)
+        if back is not None:
+            return Done.ended("waiting", back)
         champion = _champion(context, row)
         kept = read_frozen(connection, row)
         chosen = select(
@@ -139,7 +139,7 @@ def measure_drift(context: Context, task: Task) -> Done:
     return Done(findings, "unchanged", ("nothing drifted",))
 
 
-def _held_back(connection: Connection, task: Task) -> str | None:
+def held_back(connection: Connection, task: Task) -> str | None:
     """Why a model is not retrained by itself: somebody took its last promotion back."""
     last = latest_promotion(connection, task.role, task.point_id)
     if last is None or last.undone_ns is None or last.former != task.champion:

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.palette import BLUE, GREEN, GREY, ORANGE, RED
 
-__all__ = ["OUTCOMES", "drift_words", "outcome_sign", "verdict_rows"]
+__all__ = ["OUTCOMES", "drift_words", "outcome_sign", "verdict_rows", "verdict_words"]
 
 # What became of a model: in words, and the colour and sign it is shown with.
 OUTCOMES = {
@@ -43,6 +43,8 @@ def drift_words(drift: Mapping[str, Any]) -> str:
 
 def verdict_rows(verdict: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Give what the gate found: name, the champion's figure and the challenger's."""
+    if "kinds" in verdict:
+        return list(_kinds(verdict))
     champion, challenger = verdict["champion"], verdict["challenger"]
     return [
         ("threshold", f"{champion['threshold']:.3f}", f"{challenger['threshold']:.3f}"),
@@ -56,9 +58,31 @@ def verdict_rows(verdict: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def verdict_words(verdict: Mapping[str, Any]) -> str:
+    """Say what the figures rest on."""
+    if "kinds" in verdict:
+        return (
+            "Shares of the windows that are named right: those that people labelled, of machines that no network "
+            "learns from, as the mean over machines; and simulated ones."
+        )
+    return f"Thresholds stand for a false-alarm rate of {verdict['rate']:g} a window."
+
+
+def _kinds(verdict: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    nobody: Mapping[str, Mapping[str, float]] = {"labelled": {}, "simulated": {}}
+    champion, challenger = verdict["kinds"]["champion"] or nobody, verdict["kinds"]["challenger"]
+    for kind, share in challenger["labelled"].items():
+        count = f"{verdict['windows'][kind]} windows, {verdict['machines'][kind]} machines"
+        yield f"{kind}, labelled ({count})", _percent(champion["labelled"].get(kind)), _percent(share)
+    for kind, share in challenger["simulated"].items():
+        yield f"{kind}, simulated", _percent(champion["simulated"].get(kind)), _percent(share)
+
+
 def _health(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for which in ("frozen", "recent"):
         yield f"{which} healthy windows above it", _share(champion[which]), _share(challenger[which])
+    if challenger.get("rejected"):
+        yield "windows of rejected alarms above it", _share(champion.get("rejected")), _share(challenger["rejected"])
     yield "alarms raised by healthy windows", str(champion["alarms"]), str(challenger["alarms"])
     for rate, share in challenger["calibration"].items():
         name = f"recent windows above the level that stands for {100.0 * float(rate):g} %"

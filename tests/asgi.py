@@ -47,14 +47,17 @@ def ask(
     path: str,
     *,
     form: Mapping[str, str] | None = None,
+    body: bytes | None = None,
     cookie: str = "",
     headers: Mapping[str, str] | None = None,
     client: str = "127.0.0.1",
 ) -> Answer:
-    """Get a path, or post a form to it."""
-    scope = _scope("http", path, cookie, headers or {}, client) | {"method": "GET" if form is None else "POST"}
+    """Get a path, or post a form or something else to it."""
+    posted = urlencode(form or {}).encode() if body is None else body
+    method = "GET" if form is None and body is None else "POST"
+    scope = _scope("http", path, cookie, headers or {}, client) | {"method": method}
     sent: list[Any] = []
-    waiting = [{"type": "http.request", "body": urlencode(form or {}).encode(), "more_body": False}]
+    waiting = [{"type": "http.request", "body": posted, "more_body": False}]
 
     async def receive() -> Any:
         return waiting.pop() if waiting else {"type": "http.disconnect"}
@@ -64,8 +67,8 @@ def ask(
 
     asyncio.run(app(scope, receive, send))
     found = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
-    body = b"".join(message.get("body", b"") for message in sent[1:])
-    return Answer(sent[0]["status"], found, body.decode())
+    answered = b"".join(message.get("body", b"") for message in sent[1:])
+    return Answer(sent[0]["status"], found, answered.decode())
 
 
 def stream(

@@ -9,14 +9,15 @@ from starlette.routing import BaseRoute
 
 from app.console.login import login_routes
 from app.console.shell import shell_routes
+from app.console.workorders import CLOSING, workorder_routes
 from app.settings import Settings
 
 __all__ = ["UNGUARDED", "routes"]
 
-# Paths that answer without a session; the browser's log-in form, and whether the server lives.
-UNGUARDED = frozenset({"/login", "/logout", "/_stcore/health"})
+# Paths that answer without a session: the browser's log-in form, whether the server lives, and what has its own token.
+UNGUARDED = frozenset({"/login", "/logout", "/_stcore/health", CLOSING})
 
 
 def routes(engine: Callable[[], Engine], settings: Settings) -> list[BaseRoute]:
     """Give the routes; the store is opened by the first that needs it."""
-    return [*login_routes(engine, settings), *shell_routes()]
+    return [*login_routes(engine, settings), *workorder_routes(engine, settings), *shell_routes()]

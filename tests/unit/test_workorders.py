@@ -10,14 +10,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import asgi
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from app.access.audit import trail
 from app.access.roles import ForbiddenError, User
 from app.alarms.posting import DeliveryError
 from app.cli import _raceway
+from app.console.gate import Gate
+from app.console.routes import UNGUARDED, routes
+from app.console.workorders import CLOSING
 from app.labels.closing import MOST_BODY, answer_closing
 from app.labels.closures import Closure, built_in_closures, load_closures
 from app.labels.records import labels_of
@@ -250,6 +256,24 @@ def test_requests_that_make_no_sense_are_answered_so(engine: sa.Engine, settings
     found, answer = _answered(engine, allowed, body)
     assert found == status
     assert answer["error"]
+
+
+def test_the_console_takes_closings_with_a_token_in_place_of_a_session(engine: sa.Engine, settings: Settings) -> None:
+    asked, allowed = _ask(engine), settings.model_copy(update={"workorder_token": _TOKEN})
+    shut = allowed.model_copy(update={"console_host": "0.0.0.0"})
+    gate = Middleware(Gate, engine=lambda: engine, settings=shut, unguarded=UNGUARDED)
+    console = Starlette(routes=[*routes(lambda: engine, shut)], middleware=[gate])
+    body = json.dumps({"key": asked.key, "code": "no-fault"}).encode()
+    assert asgi.ask(console, "/workorders/open", body=body).status != 200
+    assert asgi.ask(console, CLOSING, body=body).status == 401
+    assert asgi.ask(console, CLOSING, body=body, headers={"authorization": "Bearer other"}).status == 401
+    shown = {"authorization": f"Bearer {_TOKEN}"}
+    assert asgi.ask(console, CLOSING, body=b" " * (MOST_BODY + 9), headers=shown).status == 413
+    answer = asgi.ask(console, CLOSING, body=body, headers=shown)
+    assert (answer.status, json.loads(answer.text)["labels"]) == (200, ["reject"])
+    assert answer.headers["cache-control"] == "no-store"
+    assert asgi.ask(console, CLOSING, headers=shown).status == 405
+    assert _order(engine).state == "closed"
 
 
 @pytest.fixture

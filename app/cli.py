@@ -26,6 +26,7 @@ _COMMANDS = {
     "assets": ("assets", "Enter machines and measuring points as YAML; say what machines say otherwise."),
     "labels": ("labels", "Confirm, reject or rename verdicts, mark repairs; export labelled windows."),
     "workorders": ("workorders", "Ask a maintenance system for work; what closes it becomes a label."),
+    "forecast": ("forecasts", "Say when growing indicators reach their limits."),
     "points": ("sources", "List measuring points; let one learn anew."),
     "train": ("training", "Train any system on a data set, baselines, or the fault-kind network."),
     "retrain": ("retraining", "Retrain models that drifted; promote, refuse or undo."),

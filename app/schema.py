@@ -27,6 +27,7 @@ __all__ = [
     "blocks",
     "champions",
     "counters",
+    "forecasts",
     "frozen_windows",
     "gateways",
     "labels",
@@ -456,6 +457,24 @@ asset_points = Table(
     Column("said", String, nullable=False),
     # What alarms at the point and when, as JSON; empty for the settings' own.
     Column("alarming", String),
+)
+
+# When each point's worst indicator is expected to reach its limit, as last computed; without a due time, why not.
+forecasts = Table(
+    "forecasts",
+    metadata,
+    Column("point_id", ForeignKey("points.id"), primary_key=True),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("indicator", String(32)),
+    Column("value", Float),
+    Column("bound", Float),
+    Column("unit", String(8)),
+    Column("growth_per_day", Float),
+    Column("onset_ns", BigInteger),
+    Column("earliest_ns", BigInteger),
+    Column("likely_ns", BigInteger),
+    Column("latest_ns", BigInteger),
 )
 
 # What people did, beside what alarms and roll-outs have journals of; rows are never changed.

@@ -1,4 +1,4 @@
-"""The service that tends alarms: ends shelves, notices silent points, tells people of new alarms, sends work orders."""
+"""The service that tends alarms: ends shelves, notices silence, tells people, sends work orders, renews forecasts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from app.alarms.channels import channels_of
 from app.alarms.notices import Channel, tell
 from app.alarms.register import NO_DATA, end_shelves, follow
 from app.assets.register import alarming
+from app.forecast import renew
 from app.labels.workorders import OrderHook, send_orders
 from app.logs import log
 from app.schema import nodes, points
@@ -22,6 +23,8 @@ from app.store import open_store, writing
 __all__ = ["run_tending", "tend"]
 
 _EVERY_S = 1.0
+# Trends change slowly, and all points are read for them.
+_FORECAST_EVERY_NS = 300_000_000_000
 # Periods that a node may miss before it counts as silent.
 _PERIODS = 3
 
@@ -75,8 +78,12 @@ def run_tending(settings: Settings, *, stopped: threading.Event) -> None:
     engine = open_store(settings.database, migrate=True)
     channels = channels_of(settings)
     log("info", "alarms tended", channels=[channel.name for channel in channels])
+    forecast_ns = 0
     while not stopped.wait(_EVERY_S):
         try:
+            if time.time_ns() - forecast_ns >= _FORECAST_EVERY_NS:
+                forecast_ns = time.time_ns()
+                renew(engine, settings, now_ns=forecast_ns)
             tend(
                 engine,
                 channels,

@@ -43,9 +43,13 @@ class Reporter:
         """Give what is to be published of a point after a batch."""
         point = PointId.parse(watch.row.id)
         out: list[Publication] = []
+        _, (before, _) = self._published.get(watch.row.id, (0, ("", False)))
         if changes or self._due(watch, now_ns):
             payload = _health(watch, verdicts[-1] if verdicts else None, wanted=self._wanted)
             out.append(Publication(point.topic("health"), payload))
+        if before != "learning" and watch.row.state == "learning" and watch.row.baseline_after and not watch.alarmed:
+            # It began anew, which ends alarms without a window: what is retained may still say that one stands.
+            out.append(Publication(point.topic("alarm"), _ended(now_ns)))
         judged = [change for change in changes if change.of.tag == HEALTH]
         return out + [Publication(point.topic("alarm"), _alarm(change, now_ns=now_ns)) for change in judged]
 
@@ -151,6 +155,13 @@ def _alarm(change: AlarmChange, *, now_ns: int) -> bytes:
             "kind": kind_of(verdict.probabilities),
             "probabilities": verdict.probabilities,
         }
+    )
+
+
+def _ended(now_ns: int) -> bytes:
+    about = dict.fromkeys(("window_start_ns", "ratio", "kind", "probabilities"))
+    return encode_json(
+        {"v": VERSION, "by": "server", "active": False, "cleared_ns": now_ns, "published_ns": now_ns, **about}
     )
 
 

@@ -19,6 +19,7 @@ from app.assets.register import enter
 from app.codec import encode_about
 from app.commissioning import relearn
 from app.intake import Arrival
+from app.labels.records import give
 from app.learner import learn_point, waiting_points
 from app.pipeline import Outcome, Pipeline
 from app.schema import alarms, blocks, quarantine, windows
@@ -111,6 +112,23 @@ def test_another_rate_is_set_aside_until_the_point_learns_anew(
     assert _take(pipeline, [other], now_ns=NOW_NS).stored == 1
     assert _point(engine).rate_hz == 25_600.0
     assert settings.baseline_windows > 0
+
+
+def test_a_repair_ends_the_alarm_that_is_retained_at_the_broker(pipeline: Pipeline, engine: sa.Engine) -> None:
+    def said(first: int, now_ns: int) -> list[bool]:
+        outcome = _take(pipeline, arrivals(first, 2), now_ns=now_ns)
+        alarms_ = [one for one in outcome.publications if one.topic == POINT.topic("alarm")]
+        return [json.loads(one.payload)["active"] for one in alarms_]
+
+    # A new point has no alarm that could stand.
+    assert said(0, NOW_NS) == []
+    with writing(engine) as connection:
+        change_state(connection, point_rows(connection)[0], state="watching")
+    assert said(2, NOW_NS) == []
+    with writing(engine) as connection:
+        give(connection, User("kim", "operator"), str(POINT), "repair", now_ns=NOW_NS)
+    assert said(4, NOW_NS) == [False]
+    assert said(6, NOW_NS + 10**10) == []
 
 
 def test_a_failed_commit_leaves_nothing_and_can_be_repeated(

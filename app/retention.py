@@ -1,11 +1,15 @@
-"""Thinning of the store: recent waveforms and reports stay, those around alarms always, older reports one an hour."""
+"""Thinning of the store: recent waveforms and reports stay, those around alarms always, older reports one an hour.
+
+Waveforms of a stretch of time that somebody labelled stay, too: they are what a network can learn from.
+"""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from app.schema import alarms, blocks, node_events, node_reports, points
+from app.labels.records import VERDICTS
+from app.schema import alarms, blocks, labels, node_events, node_reports, points
 
 __all__ = ["thin_reports", "thin_waveforms", "trim_events"]
 
@@ -15,7 +19,7 @@ _HOUR_NS = 3_600_000_000_000
 
 
 def thin_waveforms(connection: Connection, *, now_ns: int, keep_h: float) -> int:
-    """Drop waveforms that arrived more than `keep_h` hours ago and lie around no alarm.
+    """Drop waveforms that arrived more than `keep_h` hours ago and lie around no alarm and in no labelled stretch.
 
     Parameters
     ----------
@@ -36,7 +40,13 @@ def thin_waveforms(connection: Connection, *, now_ns: int, keep_h: float) -> int
         blocks.c.end_ns > alarms.c.raised_ns - _AROUND_ALARM_NS,
         blocks.c.start_ns < sa.func.coalesce(alarms.c.cleared_ns, now_ns) + _AROUND_ALARM_NS,
     )
-    old = (blocks.c.arrived_ns < limit_ns) & blocks.c.waveform.is_not(None) & ~around
+    labelled = sa.exists().where(
+        labels.c.point_id == blocks.c.point_id,
+        labels.c.kind.in_(VERDICTS),
+        blocks.c.end_ns > labels.c.first_ns,
+        blocks.c.start_ns < labels.c.last_ns,
+    )
+    old = (blocks.c.arrived_ns < limit_ns) & blocks.c.waveform.is_not(None) & ~around & ~labelled
     return connection.execute(blocks.update().where(old).values(waveform=None)).rowcount
 
 

@@ -15,7 +15,8 @@ from app.alarms.register import HEALTH, NODE, follow, journal, tags
 from app.commissioning import begin_anew
 from app.labels.records import Label, give, labels_of, node_words
 from app.learner import _changed
-from app.schema import alarms, labels, node_reports, nodes, windows
+from app.retention import thin_waveforms
+from app.schema import alarms, blocks, labels, node_reports, nodes, windows
 from app.settings import Settings
 from app.store import PointRow, open_store, point_rows, reading, save_point, writing
 from features.contract import WATCHED
@@ -210,3 +211,18 @@ def test_a_repair_that_is_killed_is_there_whole_or_not_at_all(
         (row,) = point_rows(connection)
         found = (len(labels_of(connection)), len(trail(connection)), row.state, len(journal(connection)))
     assert found == ((1, 1, "learning", 2) if after_commit else (0, 0, "watching", 1))
+
+
+def test_waveforms_that_were_labelled_stay(engine: sa.Engine) -> None:
+    same = {column.name: 1 for column in blocks.c if not column.nullable and column.name != "id"}
+    same |= {"point_id": _POINT, "sample_type": "i2", "digest": b"", "waveform": b"x", "arrived_ns": 0}
+    rows = [same | {"sequence": i, "start_ns": i * _S, "end_ns": (i + 1) * _S} for i in range(10, 20)]
+    with writing(engine) as connection:
+        connection.execute(alarms.delete())
+        connection.execute(blocks.insert(), rows)
+    _give(engine, "reject", first_ns=13 * _S + 1, last_ns=15 * _S)
+    _give(engine, "note", first_ns=17 * _S, last_ns=18 * _S, why="greased")
+    with writing(engine) as connection:
+        assert thin_waveforms(connection, now_ns=3600 * _S, keep_h=0.5) == 8
+        kept = sa.select(blocks.c.sequence).where(blocks.c.waveform.is_not(None)).order_by(blocks.c.sequence)
+        assert connection.execute(kept).scalars().all() == [13, 14]

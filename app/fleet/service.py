@@ -1,4 +1,4 @@
-"""The service that takes roll-outs through: steps them in the store, then publishes what nodes are to be told."""
+"""The service that takes roll-outs through and lets nodes learn anew after repairs: publishes what nodes are told."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from app.codec import encode_json
+from app.fleet.repairs import relearn_orders
 from app.fleet.stepping import Order, step
 from app.gateway.updates import Update, write_update
 from app.logs import log
@@ -37,6 +38,9 @@ def publication_of(order: Order) -> tuple[str, bytes]:
     point = PointId.parse(order.point_id)
     if order.kind == "update":
         return point.topic("update"), write_update(Update(order.update_id, order.image))
+    if order.kind == "relearn":
+        told = {"v": VERSION, "id": order.update_id, "kind": "configure", "relearn": True}
+        return point.topic("command"), encode_json(told)
     command = {"v": VERSION, "id": order.update_id, "kind": f"update_{order.kind}"}
     if order.kind == "confirm":
         command["version"] = order.version
@@ -84,7 +88,7 @@ def _tend(engine: Engine, dispatcher: Dispatcher, stopped: threading.Event) -> N
     while not stopped.wait(_EVERY_S):
         try:
             with writing(engine) as connection:
-                orders = step(connection, now_ns=time.time_ns())
+                orders = step(connection, now_ns=time.time_ns()) + relearn_orders(connection, now_ns=time.time_ns())
         except sa.exc.SQLAlchemyError as error:
             log("error", "roll-outs not stepped", error=str(getattr(error, "orig", error)))
         else:

@@ -37,7 +37,7 @@ class Told:
 class Order:
     """What is to be published to a node; the same one again does no harm."""
 
-    kind: Literal["update", "confirm", "abort"]
+    kind: Literal["update", "confirm", "abort", "relearn"]
     point_id: str
     update_id: str
     version: int

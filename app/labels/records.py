@@ -238,17 +238,16 @@ def alarms_said(
 
 
 def node_words(connection: Connection, point_id: str) -> str | None:
-    """Say what a repair leaves to be done at a point whose node judges, or None where the server does.
+    """Say what a repair means at a point whose node judges, or None where the server does.
 
-    The node's baseline is its own, and so is its alarm: both begin anew once it is told to.
+    The node's baseline is its own, and so is its alarm: both begin anew once it is told to, see `app.fleet.repairs`.
     """
     row = connection.execute(sa.select(nodes.c.name).where(nodes.c.point_id == point_id)).first()
     if row is None:
         return None
-    payload = '{"v":1,"kind":"configure","relearn":true}'
     return (
-        f"The node {row.name} judges here by its own baseline, and its alarm stands until it clears it. To let it "
-        f"learn anew, publish {payload} on raceway/v1/{point_id}/command."
+        f"The node {row.name} judges here by its own baseline: it is told to learn anew as soon as it is reached, and "
+        "its alarm ends when it says so."
     )
 
 

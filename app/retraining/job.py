@@ -179,8 +179,7 @@ def _begun(job: _Job, options: Options, asks: Sequence[Ask] = ()) -> Run:
         wanted = _wanted(connection, options)
         run = begin_run(connection, job.lock, options, now_ns=now_ns)
         tasks = [Task(run.id, BASELINE, row.id, champion=row.bundle) for row in wanted]
-        if job.settings.retrain_kinds and not options.points and verdict_labels(connection):
-            tasks.append(Task(run.id, DIAGNOSIS, "", champion=bundle_of(connection, DIAGNOSIS)))
+        tasks += _of_labels(connection, job.settings, run.id, options)
         if job.settings.retrain_nodes and not options.points:
             tasks.append(Task(run.id, NODE_HEALTH, "", champion=bundle_of(connection, NODE_HEALTH)))
         save_task(connection, job.lock, tasks)
@@ -188,6 +187,13 @@ def _begun(job: _Job, options: Options, asks: Sequence[Ask] = ()) -> Run:
     log("info", "retraining begins", run=run.id, models=len(tasks))
     job.hook("run begun")
     return run
+
+
+def _of_labels(connection: Connection, settings: Settings, run_id: str, options: Options) -> list[Task]:
+    """The task of the network that names fault kinds, where people have said something that could teach it more."""
+    if not settings.retrain_kinds or options.points or not verdict_labels(connection):
+        return []
+    return [Task(run_id, DIAGNOSIS, "", champion=bundle_of(connection, DIAGNOSIS))]
 
 
 def _wanted(connection: Connection, options: Options) -> list[PointRow]:
@@ -215,6 +221,7 @@ def foreseen(engine: Engine, settings: Settings, *, options: Options, now_ns: in
     run = Run("~", now_ns, None, "running", options)
     with reading(engine) as connection:
         tasks = [Task(run.id, BASELINE, row.id, champion=row.bundle) for row in _wanted(connection, options)]
+        tasks += _of_labels(connection, settings, run.id, options)
     context = Context(engine, settings, run, now_ns)
     return [_changed(task, _tried(context, task)) for task in tasks]
 

@@ -21,7 +21,7 @@ from app.intake import Arrival
 from app.labels.records import give
 from app.pipeline import Pipeline
 from app.retraining.faultkinds import _is_held_out, _machine
-from app.retraining.job import retrain
+from app.retraining.job import foreseen, retrain
 from app.retraining.promotion import promotions_of, undo
 from app.retraining.records import DIAGNOSIS, Options, Task, tasks_of
 from app.settings import Settings, load_settings
@@ -115,6 +115,7 @@ def test_which_machines_judge_is_decided_by_their_names() -> None:
 
 def test_without_labels_nothing_is_looked_at_and_few_are_named(engine: sa.Engine, settings: Settings) -> None:
     assert _run(engine, settings) is None
+    assert foreseen(engine, settings, options=Options(), now_ns=clock_ns()) == []
     _say(engine, "rename", _MACHINES[:2], named="inner")
     _say(engine, "reject", _MACHINES[2:3])
     task = _run(engine, settings, after=10**6)
@@ -122,6 +123,10 @@ def test_without_labels_nothing_is_looked_at_and_few_are_named(engine: sa.Engine
         "waiting",
         ["inner: 2 machines are labelled; 3 are wanted", "normal: 1 machines are labelled; 3 are wanted"],
     )
+    (dry,) = foreseen(engine, settings, options=Options(), now_ns=clock_ns())
+    assert (dry.role, dry.outcome) == (DIAGNOSIS, "unchanged")
+    off = settings.model_copy(update={"retrain_kinds": False})
+    assert foreseen(engine, off, options=Options(), now_ns=clock_ns()) == []
 
 
 def test_labels_without_waveforms_or_without_machines_to_judge_are_no_use(

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+import app.alarms.tending as tending
 from app.access.audit import trail
 from app.access.roles import ForbiddenError, User
 from app.alarms.posting import DeliveryError
@@ -122,6 +123,25 @@ def test_a_system_that_is_away_is_asked_again_after_growing_pauses(engine: sa.En
     assert tried == [0, 30, 90, 210]
     assert set(receiver.keys) == {asked.key}
     assert (_order(engine).state, _order(engine).attempts) == ("sent", 3)
+
+
+def test_whoever_tends_alarms_sends_orders_where_somebody_takes_them(
+    engine: sa.Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tending, "_EVERY_S", 0.01)
+    stopped, sent = threading.Event(), list[Any]()
+
+    def send(engine: sa.Engine, receiver: OrderHook, *, now_ns: int) -> int:
+        sent.append(receiver)
+        stopped.set()
+        return send_orders(engine, _Recorder(), now_ns=now_ns)
+
+    asked = _ask(engine)
+    monkeypatch.setattr(tending, "send_orders", send)
+    webhook = settings.model_copy(update={"workorder_webhook": "http://127.0.0.1:9/x"})
+    tending.run_tending(webhook, stopped=stopped)
+    assert sent == [OrderHook("http://127.0.0.1:9/x")]
+    assert (_order(engine).key, _order(engine).state) == (asked.key, "sent")
 
 
 @pytest.mark.parametrize("answer", [b"", b"thanks", b'["number"]', b'{"number": {}}', b'{"number": true}', b"\xff"])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import Engine
 
 from app.access import passwords
 from app.settings import Settings, load_settings
+from app.store import open_store
 
 # Children and TensorFlow say less, and take one core each, so that two tests' processes do not starve each other.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -45,3 +48,19 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return load_settings(data_dir=tmp_path / "raceway-data", baseline_windows=40)
+
+
+@pytest.fixture(scope="session")
+def _empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store of today's form, made once: every migration takes its time."""
+    path = tmp_path_factory.mktemp("store") / "raceway.db"
+    open_store(f"sqlite:///{path}", migrate=True).dispose()
+    return path
+
+
+@pytest.fixture
+def store(settings: Settings, _empty_store: Path) -> Engine:
+    """An empty store where the settings say."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy(_empty_store, settings.data_dir / "raceway.db")
+    return open_store(settings.database)

@@ -14,20 +14,19 @@ from app.labels.records import Label, labels_of
 from app.labels.workorders import orders
 from app.schema import alarms
 from app.settings import Settings
-from app.store import PointRow, open_store, point_rows, reading, save_point, writing
+from app.store import PointRow, point_rows, reading, save_point, writing
 
 _POINT, _S = "plant/pump/drive", 1_000_000_000
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+def engine(store: sa.Engine) -> sa.Engine:
+    with writing(store) as connection:
         save_point(connection, PointRow(_POINT, "pump", state="watching", bundle="b"), new=True)
         raised = {"point_id": _POINT, "raised_ns": 4 * _S, "window_start_ns": 3 * _S, "ratio": 1.5, "kind": "outer"}
         connection.execute(alarms.insert().values(**raised))
         follow(connection, _POINT, HEALTH, active=True, now_ns=4 * _S)
-    return engine
+    return store
 
 
 def _draw(database, settings, user):  # type: ignore[no-untyped-def]  # Streamlit runs the text of it alone

@@ -16,8 +16,7 @@ from app.fleet.stepping import Order
 from app.gateway.translation import command_of
 from app.labels.records import give
 from app.schema import node_events, node_reports, nodes
-from app.settings import Settings
-from app.store import PointRow, open_store, save_point, writing
+from app.store import PointRow, save_point, writing
 from edge.node.link.messages import decode
 
 _POINT, _S, _DAY = "plant/pump/node", 1_000_000_000, 86_400
@@ -25,17 +24,16 @@ _START_S = 20 * _DAY
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
+def engine(store: sa.Engine) -> sa.Engine:
     """A point with a node that has reported, and one that the server watches."""
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+    with writing(store) as connection:
         for name in (_POINT, "plant/fan/drive"):
             save_point(connection, PointRow(name, name), new=True)
         connection.execute(nodes.insert().values(**vars(Node(_POINT, "n1", online=True))))
         report = {column.name: 0 for column in node_reports.c if not column.nullable and column.name != "id"}
         report |= {"point_id": _POINT, "node": "n1", "at_ns": _START_S * _S, "state": "watching", "alarm": True}
         connection.execute(node_reports.insert().values(**report | {"features": b"", "known": b"", "digest": b""}))
-    return engine
+    return store
 
 
 def _repair(engine: sa.Engine, point: str = _POINT, *, at_s: int) -> int:

@@ -58,16 +58,15 @@ def _window(start_s: int, *, score: float = 3.0, probabilities: str | None = '{"
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
+def engine(store: sa.Engine) -> sa.Engine:
     """A store of one point whose alarm, the first one, stands."""
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+    with writing(store) as connection:
         save_point(connection, _ROW, new=True)
         connection.execute(windows.insert(), [_window(second) for second in range(10, 15)])
         raised = {"point_id": _POINT, "raised_ns": 13 * _S, "window_start_ns": 12 * _S, "ratio": 1.5, "kind": "outer"}
         connection.execute(alarms.insert().values(**raised))
         follow(connection, _POINT, HEALTH, active=True, now_ns=13 * _S)
-    return engine
+    return store
 
 
 def _give(engine: sa.Engine, kind: str, *, at_s: int = 100, user: User = _KIM, **given: object) -> Label:

@@ -18,7 +18,7 @@ from app.commands.labels import _ns
 from app.labels.export import COLUMNS
 from app.schema import alarms, windows
 from app.settings import Settings
-from app.store import PointRow, open_store, reading, save_point, writing
+from app.store import PointRow, reading, save_point, writing
 from features.contract import WATCHED
 from features.errors import ParameterError
 
@@ -27,11 +27,10 @@ _FEATURES = np.arange(2 * len(WATCHED.names), dtype="<f4")
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
+def engine(store: sa.Engine) -> sa.Engine:
     """A point of two channels with ten windows, an alarm over the middle ones, and one window of older features."""
-    engine = open_store(settings.database, migrate=True)
     same = {"point_id": _POINT, "rate_hz": 1e4, "rms": 1.0, "score": 3.0, "threshold": 2.0, "bundle": "baseline-1"}
-    with writing(engine) as connection:
+    with writing(store) as connection:
         save_point(connection, PointRow(_POINT, "pump", state="watching", channels=("x", "y")), new=True)
         rows = [
             same
@@ -42,7 +41,7 @@ def engine(settings: Settings) -> sa.Engine:
         connection.execute(windows.insert(), rows)
         raised = {"point_id": _POINT, "raised_ns": 4 * _S, "window_start_ns": 3 * _S, "ratio": 1.5, "kind": "outer"}
         connection.execute(alarms.insert().values(**raised, cleared_ns=8 * _S))
-    return engine
+    return store
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from app.access.roles import User
 from app.labels.records import give
 from app.retraining.selection import Amounts, NotReadyError, Selection, select
 from app.schema import alarms, windows
-from app.settings import Settings
-from app.store import PointRow, open_store, point_rows, reading, save_point, writing
+from app.store import PointRow, point_rows, reading, save_point, writing
 from features.contract import WATCHED
 
 _POINT, _S, _KIM = "plant/pump/drive", 1_000_000_000, User("kim", "operator")
@@ -28,15 +27,14 @@ def _add_windows(connection: sa.Connection, first: int, count: int) -> None:
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
+def engine(store: sa.Engine) -> sa.Engine:
     """A point with 500 windows, a second each, and an alarm over 60 of them."""
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+    with writing(store) as connection:
         save_point(connection, PointRow(_POINT, "pump", state="watching", bundle="b"), new=True)
         _add_windows(connection, 0, 500)
         raised = {"point_id": _POINT, "raised_ns": 202 * _S, "window_start_ns": 200 * _S, "ratio": 1.5}
         connection.execute(alarms.insert().values(**raised, kind="outer", cleared_ns=260 * _S))
-    return engine
+    return store
 
 
 def _say(engine: sa.Engine, kind: Any, **given: Any) -> None:

@@ -31,7 +31,7 @@ from app.labels.records import labels_of
 from app.labels.workorders import Closed, OrderHook, WorkOrder, ask, close, orders, send_orders
 from app.schema import alarms
 from app.settings import Settings, load_settings
-from app.store import PointRow, open_store, point_rows, reading, save_point, writing
+from app.store import PointRow, point_rows, reading, save_point, writing
 from features.errors import ParameterError
 
 _POINT, _KIM, _S = "plant/pump/drive", User("kim", "operator"), 1_000_000_000
@@ -56,13 +56,12 @@ class _Recorder:
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+def engine(store: sa.Engine) -> sa.Engine:
+    with writing(store) as connection:
         save_point(connection, PointRow(_POINT, "pump", state="watching", bundle="b"), new=True)
         raised = {"point_id": _POINT, "raised_ns": 4 * _S, "window_start_ns": 3 * _S, "ratio": 1.5, "kind": "outer"}
         connection.execute(alarms.insert().values(**raised))
-    return engine
+    return store
 
 
 def _ask(engine: sa.Engine, *, at_s: int = 10, alarm_id: int | None = 1, user: User = _KIM) -> WorkOrder:

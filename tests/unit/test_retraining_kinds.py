@@ -20,7 +20,7 @@ from app.codec import encode_about
 from app.intake import Arrival
 from app.labels.records import give
 from app.pipeline import Pipeline
-from app.retraining.faultkinds import _is_held_out, _machine
+from app.retraining.faultkinds import FAULT_KIND_STEPS, _is_held_out, _machine
 from app.retraining.job import foreseen, retrain
 from app.retraining.promotion import promotions_of, undo
 from app.retraining.records import DIAGNOSIS, Options, Task, tasks_of
@@ -209,6 +209,45 @@ def test_labels_are_learned_from_and_what_names_them_no_better_is_refused(
         assert bundle_of(connection, DIAGNOSIS) == "all-inner"
     again = _run(engine, settings, after=10**6)
     assert _found(again) == ("unchanged", [f"nothing was said since the run {task.run_id}"])
+
+
+class _Broken(BaseException):
+    """The job ends here, as if it were killed: nothing that runs after it may catch it."""
+
+
+def test_a_job_that_ends_in_any_step_leaves_the_champion_and_the_next_run_completes(
+    engine: sa.Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    def learn(context: Any, bundle_id: str, chosen: Any, labelled: Any) -> None:
+        del chosen, labelled
+        _write_stubborn(context.settings.bundles, "inner", bundle_id)
+        written.append(bundle_id)
+
+    _serve(engine, "all-normal")
+    _say(engine, "rename", _MACHINES, named="inner")
+    monkeypatch.setattr(faultkinds, "_learn", learn)
+    monkeypatch.setattr(faultkinds, "gate_kinds", partial(gate_kinds, policy=KindPolicy(loss=1.0)))
+    places = [f"{DIAGNOSIS}  {step} {when}" for step in FAULT_KIND_STEPS for when in ("begun", "worked", "kept")]
+    # After the last place the challenger serves already.
+    for place in places[:-1]:
+
+        def hook(at: str, place: str = place) -> None:
+            if at == place:
+                raise _Broken
+
+        with pytest.raises(_Broken):
+            retrain(engine, settings, options=Options(), clock_ns=clock_ns, hook=hook)
+        with reading(engine) as connection:
+            assert bundle_of(connection, DIAGNOSIS) == "all-normal", place
+    task = _run(engine, settings)
+    assert _found(task)[0] == "promoted"
+    assert task is not None
+    # It was one run all along, and what was learned once was not learned again.
+    assert written == [task.challenger]
+    with reading(engine) as connection:
+        assert bundle_of(connection, DIAGNOSIS) == task.challenger
 
 
 _GOOD = KindsJudged({"inner": 0.6, "outer": 0.8}, {"normal": 0.9, "inner": 0.9})

@@ -16,6 +16,7 @@ from app.access.roles import User
 from app.console.flows import Flow, PointBrief, blocks_per_hour, flow_of, point_briefs
 from app.console.queries import point_counts
 from app.console.setaside import set_aside_section
+from app.console.tiles import tiles
 from app.console.words import ago
 from app.settings import Settings
 from app.store import reading
@@ -102,12 +103,19 @@ def _summary(
     now_ns: int,
 ) -> None:
     known = [flow for flow in flows.values() if flow is not None]
-    columns = st.columns(4)
-    columns[0].metric("Points", len(every))
-    columns[1].metric("Silent", sum(_is_silent(one, now_ns) for one in every), help="A minute; nodes: three periods.")
-    columns[2].metric("Gaps, all points", f"{sum(counted.get('gaps', 0) for counted in counts.values()):,}")
     worst = max((flow.lag_s for flow in known), default=None)
-    columns[3].metric("Longest delay", "unknown" if worst is None else f"{worst:.1f} s", help="Median of a point.")
+    figures: dict[str, str | int] = {
+        "Points": len(every),
+        "Silent": sum(_is_silent(one, now_ns) for one in every),
+        "Gaps": f"{sum(counted.get('gaps', 0) for counted in counts.values()):,}",
+        "Longest delay": "unknown" if worst is None else f"{worst:.1f} s",
+    }
+    helps = {
+        "Silent": "For a minute; a node for three of its periods.",
+        "Gaps": "Blocks that never came, of all points.",
+        "Longest delay": "From a block's end to its arrival, median of a point; of those shown.",
+    }
+    tiles(figures, helps=helps)
 
 
 def _row(one: PointBrief, flow: Flow | None, counted: Mapping[str, int], *, now_ns: int) -> dict[str, Any]:
@@ -122,7 +130,7 @@ def _row(one: PointBrief, flow: Flow | None, counted: Mapping[str, int], *, now_
         "Delay, s": None if flow is None else flow.lag_s,
         "Longest, s": None if flow is None else flow.worst_lag_s,
         "Delayed": "" if flow is None else _lag_words(flow),
-        **{name: counted.get(name, 0) for name in _COUNTED},
+        **{name.capitalize(): counted.get(name, 0) for name in _COUNTED},
     }
 
 
@@ -161,11 +169,9 @@ def _disk(engine: Engine, settings: Settings) -> None:
     st.markdown("##### Disk")
     sizes = {"database": _database_bytes(engine), "bundles": _folder_bytes(settings.bundles)}
     sizes |= {"reports": _folder_bytes(settings.reports), "logs": _folder_bytes(settings.data_dir / "logs")}
-    columns = st.columns(len(sizes) + 1)
-    for column, (name, size) in zip(columns, sizes.items(), strict=False):
-        column.metric(name.capitalize(), "unknown" if size is None else _bytes_words(size))
+    figures = {name.capitalize(): "unknown" if size is None else _bytes_words(size) for name, size in sizes.items()}
     free = shutil.disk_usage(settings.data_dir).free if settings.data_dir.exists() else None
-    columns[-1].metric("Free", "unknown" if free is None else _bytes_words(free))
+    tiles(figures | {"Free": "unknown" if free is None else _bytes_words(free)})
     st.caption(
         f"Waveforms are kept {settings.keep_waveforms_h:g} h, those around alarms for ever; all reports of nodes "
         f"{settings.keep_reports_h:g} h, then one an hour; events of nodes {settings.keep_events_h:g} h. Backups lie "

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from app.access.roles import User
 from app.console.modelview import model_section
+from app.console.tiles import tiles
 from app.console.words import ago, clock
 from app.retraining.asking import Ask, open_asks
 from app.retraining.records import Run, runs, tasks_of, unfinished_run
@@ -56,12 +57,13 @@ def _urgency(one: Standing) -> tuple[int, bool, str]:
 
 def _summary(found: Sequence[Standing], latest: Sequence[Run], *, now_ns: int) -> None:
     outcomes = [one.task.outcome for one in found if one.task is not None]
-    columns = st.columns(4)
-    columns[0].metric("Models", len(found))
-    columns[1].metric("Refused or failed", sum(outcome in ("refused", "failed") for outcome in outcomes))
-    columns[2].metric("Drifted", sum(one.drifted for one in found), help="At the last look at each.")
-    last = ago(latest[0].started_ns, now_ns=now_ns) if latest else "never"
-    columns[3].metric("Last retraining", last)
+    figures: dict[str, str | int] = {
+        "Models": len(found),
+        "Refused or failed": sum(outcome in ("refused", "failed") for outcome in outcomes),
+        "Drifted": sum(one.drifted for one in found),
+        "Last retraining": ago(latest[0].started_ns, now_ns=now_ns) if latest else "never",
+    }
+    tiles(figures, helps={"Drifted": "At the last look at each."})
 
 
 def _under_way(engine: Engine, settings: Settings, asks: Sequence[Ask]) -> None:
@@ -120,8 +122,8 @@ def _table(found: Sequence[Standing], *, now_ns: int) -> None:
         on_select=lambda: _take_row(listed, f"models {shown} {text}"),
         selection_mode="single-row",
         column_config={
-            "Model": st.column_config.TextColumn(width=240),
-            "Last retraining": st.column_config.TextColumn(width=260),
+            "Model": st.column_config.TextColumn(width=190, help="A point's baseline, or a model of all points."),
+            "Last retraining": st.column_config.TextColumn(width=235),
             "Features drifted": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent"),
             "Score shift": st.column_config.NumberColumn(
                 format="%.2f", help="Probability that a recent score is above one of the frozen windows; 0.5: no shift."
@@ -148,7 +150,7 @@ def _row(one: Standing, *, now_ns: int) -> dict[str, Any]:
     drift = {} if task is None else task.findings.get("drift", {})
     words, _, sign = ("not looked at yet", "", "○") if task is None else outcome_sign(task.outcome)
     return {
-        "Model": one.name,
+        "Model": one.point_id or one.role,
         "Last retraining": f"{sign} {words}",
         "Features drifted": drift.get("share"),
         "Score shift": drift.get("score", {}).get("superiority"),

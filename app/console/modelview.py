@@ -32,6 +32,7 @@ _HISTORY = 10
 # From here on a population stability index is called a major change.
 _MAJOR = 0.25
 _LONGEST = 300
+_DIAMOND = {"symbol": "diamond", "color": "white", "size": 10, "line": {"color": "black", "width": 1.5}}
 
 
 def model_section(
@@ -49,7 +50,7 @@ def model_section(
         _verdict(task)
     if task is not None and task.findings.get("drift", {}).get("features"):
         _drift(task.findings["drift"], key=one.name)
-    _bundles(settings, one)
+    _bundles(settings, one, now_ns=now_ns)
     _history(engine, one)
 
 
@@ -155,7 +156,10 @@ def _verdict(task: Task) -> None:
     if verdict.get("first"):
         st.caption("There was no champion: both columns are of the challenger.")
     rows = [{"": name, "Champion": was, "Challenger": new} for name, was, new in verdict_rows(verdict)]
-    st.dataframe(rows, hide_index=True, height=38 + 35 * len(rows))
+    # On a phone both figures are to be seen beside the name.
+    widths = {"": 190, "Champion": 90, "Challenger": 90}
+    config = {name: st.column_config.TextColumn(width=width) for name, width in widths.items()}
+    st.dataframe(rows, hide_index=True, height=38 + 35 * len(rows), column_config=config)
     st.caption(f"{verdict_words(verdict)} Run {task.run_id}.")
 
 
@@ -163,6 +167,9 @@ def _drift(drift: Mapping[str, Any], *, key: str) -> None:
     st.markdown("##### Drift")
     st.markdown(drift_words(drift))
     plot(drift_chart(drift["features"], key=key), key="drift")
+    st.caption(
+        "Bars: population stability index, from the dashed line on a major change. Diamonds: Kolmogorov-Smirnov."
+    )
     with st.expander("Figures"):
         rows = [
             {
@@ -187,23 +194,25 @@ def drift_chart(features: Sequence[Mapping[str, Any]], *, key: str) -> go.Figure
     marks = ["△ drifted" if feature["drifted"] else "" for feature in features][::-1]
     figure.add_bar(x=psi, y=names, orientation="h", marker={"color": colours}, text=marks, name="PSI")
     ks = [float(feature["ks"]) for feature in features][::-1]
-    figure.add_scatter(x=ks, y=names, mode="markers", marker={"symbol": "diamond", "color": GREY, "size": 9}, name="KS")
-    figure.add_vline(x=_MAJOR, line={"color": GREY, "dash": "dash"})
+    figure.add_scatter(x=ks, y=names, mode="markers", marker=_DIAMOND, name="KS")
+    figure.add_vline(x=_MAJOR, line={"color": "black", "dash": "dash", "width": 1})
     figure.update_layout(
         height=60 + 26 * len(names),
         margin={"l": 10, "r": 10, "t": 24, "b": 10},
-        xaxis_title="PSI (bars; dashed: major change), KS (diamonds)",
+        xaxis_title="PSI: bars, KS: diamonds",
         yaxis={"automargin": True},
         uirevision=key,
         showlegend=False,
         template="plotly_white",
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},
+        font={"family": "Source Sans, Source Sans Pro, sans-serif"},
     )
     return figure
 
 
-def _bundles(settings: Settings, one: Standing) -> None:
+def _bundles(settings: Settings, one: Standing, *, now_ns: int) -> None:
     st.markdown("##### Bundles")
     challenger = None if one.task is None else one.task.challenger
     names = {"Champion": one.bundle, "Challenger": challenger if challenger != one.bundle else None}
@@ -216,7 +225,10 @@ def _bundles(settings: Settings, one: Standing) -> None:
             except ArtifactError as error:
                 st.caption(f"Not here: {error}" if (settings.bundles / name).exists() else "Its folder is not here.")
             else:
-                st.dataframe(_facts(manifest), hide_index=True)
+                made_ns = (settings.bundles / name / "manifest.json").stat().st_mtime_ns
+                st.dataframe(
+                    [{"What": "made", "Value": ago(made_ns, now_ns=now_ns)}, *_facts(manifest)], hide_index=True
+                )
 
 
 def _facts(manifest: Manifest) -> list[dict[str, str]]:

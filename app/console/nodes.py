@@ -16,6 +16,7 @@ from app.console.nodeview import node_view
 from app.console.nodewords import RECEIVING, last_seen, reached, start, update_words
 from app.console.queries import speaking_nodes
 from app.console.rollouts import rollouts_section
+from app.console.tiles import tiles
 from app.console.words import node_state
 from app.fleet.nodes import Node
 from app.fleet.records import listed
@@ -110,12 +111,14 @@ def _version_words(version: int | None) -> str:
 
 
 def _summary(found: Sequence[Node]) -> None:
-    columns = st.columns(5)
-    columns[0].metric("Nodes", len(found))
-    columns[1].metric("Online", sum(node.online for node in found))
-    columns[2].metric("In alarm", sum(node.alarm for node in found))
-    columns[3].metric("Cannot judge", sum(node.state == "fault" for node in found))
-    columns[4].metric("Update under way", sum(_is_updating(node) for node in found))
+    figures = {
+        "Nodes": len(found),
+        "Online": sum(node.online for node in found),
+        "In alarm": sum(node.alarm for node in found),
+        "Cannot judge": sum(node.state == "fault" for node in found),
+        "Update under way": sum(_is_updating(node) for node in found),
+    }
+    tiles(figures)
 
 
 def _is_updating(node: Node) -> bool:

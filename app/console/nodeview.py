@@ -13,6 +13,7 @@ from app.console.links import link
 from app.console.nodewords import RECEIVING, UPDATE_STATES, reached, start, start_words
 from app.console.plot import plot
 from app.console.queries import alarm_history, point_counters, report_trend
+from app.console.tiles import tiles
 from app.console.words import ago, clock, node_state
 from app.fleet.costs import Cost, cost_of
 from app.fleet.nodes import EventRow, Node, events_of, node_at
@@ -110,15 +111,17 @@ def _stands(node: Node) -> None:
         st.info(f"Model {node.candidate or ''} is {RECEIVING[node.slot]}.")
     elif node.update_reason is not None:
         st.warning(f"The latest update was refused: {node.update_reason}. `docs/UPDATES.md` says what it means.")
-    top, below = st.columns(4), st.columns(4)
-    top[0].metric("Score / threshold", "unknown" if node.ratio is None else f"{node.ratio:.2f}")
-    top[1].metric("Reached", "unknown" if node.gateway is None else "online" if node.online else "offline")
-    top[2].metric("Last seen", ago(node.seen_ns, now_ns=now_ns))
-    top[3].metric("Lost samples", f"{node.lost:,}", help="Since its latest start.")
-    below[0].metric("Model", str(node.model) if node.model else "of the factory")
-    below[1].metric("Firmware", node.firmware or "unknown")
-    below[2].metric("Starts", "unknown" if node.boot is None else str(node.boot))
-    below[3].metric("Latest start", start(node))
+    figures = {
+        "Score / threshold": "unknown" if node.ratio is None else f"{node.ratio:.2f}",
+        "Reached": "unknown" if node.gateway is None else "online" if node.online else "offline",
+        "Last seen, ago": ago(node.seen_ns, now_ns=now_ns).removesuffix(" ago"),
+        "Lost samples": f"{node.lost:,}",
+        "Model": str(node.model) if node.model else "of the factory",
+        "Firmware": node.firmware or "unknown",
+        "Starts": "unknown" if node.boot is None else str(node.boot),
+        "Latest start": start(node),
+    }
+    tiles(figures, helps={"Lost samples": "Since its latest start."})
     st.caption(" · ".join(_facts(node, now_ns=now_ns)))
 
 

@@ -12,7 +12,7 @@ from app.access.roles import Right, User
 from app.console.queries import speaking_nodes
 from app.fleet.candidates import begin_candidate, withdraw
 from app.fleet.records import Stored
-from app.fleet.rollout import Policy, stages_of
+from app.fleet.rollout import WAITING, Policy, stages_of
 from app.fleet.starting import former_images, halt, next_version, resume, take_back
 from app.settings import Settings
 from app.store import reading, writing
@@ -65,7 +65,7 @@ def _buttons(engine: Engine, settings: Settings, user: User, stored: Stored, *, 
             lambda c: _take_back(c, settings, user, number, why),
         ),
         "Withdraw": (
-            phase in ("candidate", "signed"),
+            phase in WAITING,
             "It is given up before it began.",
             lambda c: withdraw(c, user, number, why=why, now_ns=now_ns),
         ),

@@ -73,9 +73,9 @@ def _row(one: Listed, *, now_ns: int) -> dict[str, Any]:
         "No.": one.id,
         "Phase": f"{_PHASES[one.phase]} {one.phase}",
         "Kind": "way back" if one.kind == "rollback" else "candidate" if one.phase in WAITING else "roll-out",
-        "Version": one.version or None,
+        "Version": str(one.version) if one.version else "not signed",
         "Confirmed": f"{one.states.get('confirmed', 0)} of {total}" if total else "",
-        "Failed": one.states.get("failed", 0) if total else None,
+        "Failed": str(one.states.get("failed", 0)) if total else "",
         "Made": ago(one.created_ns, now_ns=now_ns),
         "Why it stands": one.reason or "",
         "Of the bundle": one.bundle or "",
@@ -100,9 +100,8 @@ def _stands(stored: Stored) -> None:
         text += ", ".join(f"{counts[state]} {state}" for state in _STATES if counts[state])
         st.progress(counts["confirmed"] / len(plan.members), text=text)
         st.caption(_policy_words(plan.policy))
-    if plan.phase == "halted":
-        st.error(f"Halted: {plan.reason}")
-    elif plan.reason:
+    # Why one is halted stands on top of the page.
+    if plan.reason and plan.phase != "halted":
         st.caption(plan.reason)
 
 
@@ -135,7 +134,7 @@ def _member_row(member: Member, stored: Stored, *, now_ns: int) -> dict[str, Any
         "State": _STATES[member.state],
         "For": ago(round(member.since_s * 1e9), now_ns=now_ns).removesuffix(" ago") if member.since_s else "",
         "Why": member.reason or "",
-        "Had": (former.version or "factory") if former.attempt else "",
+        "Had": str(former.version or "factory") if former.attempt else "",
         "Sent": former.attempt,
     }
 

@@ -50,7 +50,7 @@ def test_rates_delay_and_counts_of_a_point_are_said(filled: sa.Engine) -> None:
     assert filled is not None
     page = opened("data")
     row = page.dataframe[0].value.iloc[0]
-    assert (row["Point"], row["blocks"], row["windows"], row["gaps"]) == (str(POINT), 12, 11, 0)
+    assert (row["Point"], row["Blocks"], row["Windows"], row["Gaps"]) == (str(POINT), 12, 11, 0)
     assert row["Blocks/h"] == pytest.approx(3600 / 0.16, rel=1e-6)
     assert row["MB/h"] == pytest.approx(block(0).samples.nbytes * 3600 / 0.16 / 1e6, rel=1e-6)
     assert (row["Says, Hz"], row["Seen, Hz"]) == (12_800.0, "12,800.0")

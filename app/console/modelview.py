@@ -11,8 +11,10 @@ import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from app.access.roles import Right, User
+from app.console.links import link
 from app.console.plot import plot
 from app.console.words import ago, clock
+from app.fleet.records import listed
 from app.palette import BLUE, GREY, RED
 from app.retraining.asking import Ask, ask
 from app.retraining.forcing import force
@@ -45,6 +47,8 @@ def model_section(
     for reason in [] if task is None else task.findings.get("reasons", []):
         st.markdown(f"- {_plain(reason)}")
     _hands(one, now_ns=now_ns)
+    if one.bundle is not None and one.role == NODE_HEALTH:
+        _handed_over(engine, one.bundle)
     _actions(engine, settings, user, one, asked=any(a.point_id == one.point_id for a in asks), now_ns=now_ns)
     if task is not None and task.findings.get("gate"):
         _verdict(task)
@@ -70,6 +74,13 @@ def _hands(one: Standing, *, now_ns: int) -> None:
         forced = {} if one.task is None else one.task.findings.get("forced", {})
         by = f", in spite of the gate by {_plain(forced['who'])}: {_plain(forced['why'])}" if forced else ""
         st.caption(f"A challenger took its place {ago(last.at_ns, now_ns=now_ns)} ({clock(last.at_ns)[:16]}){by}.")
+
+
+def _handed_over(engine: Engine, bundle: str) -> None:
+    """Where the network that serves is on its way to the nodes: what is taken back here goes on there."""
+    with reading(engine) as connection:
+        for given in listed(connection, most=1, bundle=bundle):
+            link("nodes", f"Roll-out {given.id} to the nodes: {given.phase}", rollout=str(given.id))
 
 
 # -- what may be done -------------------------------------------------------------------------------------------------

@@ -127,11 +127,11 @@ def _begin(connection: Connection, number: int, plan: Rollout, *, kind: str, who
     note(connection, number, kind, who=who, why=why or f"version {plan.version} to {len(rows)} nodes", now_ns=now_ns)
 
 
-def listed(connection: Connection, *, most: int) -> list[Listed]:
-    """List the latest roll-outs, newest first."""
+def listed(connection: Connection, *, most: int, bundle: str | None = None) -> list[Listed]:
+    """List the latest roll-outs, newest first; what was handed over of a bundle where one is named."""
     names = ("id", "kind", "version", "phase", "stage", "reason", "created_ns", "bundle")
     query = sa.select(*(rollouts.c[name] for name in names)).order_by(rollouts.c.id.desc()).limit(most)
-    rows = connection.execute(query).all()
+    rows = connection.execute(query if bundle is None else query.where(rollouts.c.bundle == bundle)).all()
     one = rollout_members.c
     counting = sa.select(one.rollout_id, one.state, sa.func.count()).where(one.rollout_id.in_([row.id for row in rows]))
     states: dict[int, dict[str, int]] = {row.id: {} for row in rows}

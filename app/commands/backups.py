@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from app.commands.context import progress_bar, settings_of
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 __all__ = ["backup", "restore"]
 
@@ -16,13 +21,30 @@ __all__ = ["backup", "restore"]
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_context
 def backup(ctx: click.Context, /, target: Path) -> None:
-    """Write database and bundles into TARGET (.tar.zst) while the services go on."""
+    """Write database and bundles into TARGET (.tar.zst) while the services go on; the audit says when and who."""
     from app.backup import back_up
 
     settings = settings_of(ctx)
     with progress_bar("Backing up", 100) as show:
         contents = back_up(settings, target, progress=lambda done, of: show(100 * done // of))
+    _note(settings, target, now_ns=contents.made_ns)
     click.echo(f"{len(contents.files)} files in {target}, {target.stat().st_size:,} bytes")
+
+
+def _note(settings: Settings, target: Path, *, now_ns: int) -> None:
+    """Say in the store that it was backed up; one of an older form is backed up all the same."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.access.audit import note
+    from app.access.roles import User
+    from app.store import StoreError, open_store, writing
+
+    try:
+        with writing(open_store(settings.database)) as connection:
+            user = User(getpass.getuser(), "admin")
+            note(connection, user, "back up", target="backup", why=target.name, now_ns=now_ns)
+    except (StoreError, SQLAlchemyError) as error:
+        click.echo(f"the audit does not say so: {error}", err=True)
 
 
 @click.command()

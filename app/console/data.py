@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import streamlit as st
 from sqlalchemy import Engine
 
+from app.access.audit import trail
 from app.access.roles import User
 from app.console.flows import Flow, PointBrief, blocks_per_hour, flow_of, point_briefs
 from app.console.queries import point_counts
@@ -172,11 +173,21 @@ def _disk(engine: Engine, settings: Settings) -> None:
     figures = {name.capitalize(): "unknown" if size is None else _bytes_words(size) for name, size in sizes.items()}
     free = shutil.disk_usage(settings.data_dir).free if settings.data_dir.exists() else None
     tiles(figures | {"Free": "unknown" if free is None else _bytes_words(free)})
+    _backup(engine)
     st.caption(
         f"Waveforms are kept {settings.keep_waveforms_h:g} h, those around alarms for ever; all reports of nodes "
-        f"{settings.keep_reports_h:g} h, then one an hour; events of nodes {settings.keep_events_h:g} h. Backups lie "
-        "where `raceway backup FILE` put them; how old the latest is, is not known here."
+        f"{settings.keep_reports_h:g} h, then one an hour; events of nodes {settings.keep_events_h:g} h."
     )
+
+
+def _backup(engine: Engine) -> None:
+    with reading(engine) as connection:
+        latest = next(iter(trail(connection, target="backup", most=1)), None)
+    if latest is None:
+        st.warning("Nothing says that this store was ever backed up: `raceway backup FILE` does it.")
+    else:
+        then = ago(latest.at_ns, now_ns=time.time_ns())
+        st.caption(f"Backed up {then} by {latest.who}, as {latest.why}.")
 
 
 def _database_bytes(engine: Engine) -> int | None:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import zstandard
 from click.testing import CliRunner
 
+from app.access.audit import trail
 from app.backup import BackupError, back_up, restore
 from app.cli import _raceway
 from app.settings import Settings, load_settings
@@ -167,11 +168,13 @@ def test_other_databases_have_their_own_tools(tmp_path: Path) -> None:
 
 
 def test_the_commands(settings: Settings, engine: sa.Engine, tmp_path: Path) -> None:
-    del engine
     target = tmp_path / "by-command.tar.zst"
     made = CliRunner().invoke(_raceway, ["--data-dir", str(settings.data_dir), "backup", str(target)])
     assert made.exit_code == 0, made.output
     assert "2 files in" in made.output
+    with reading(engine) as connection:
+        (deed,) = trail(connection, target="backup")
+    assert (deed.action, deed.why) == ("back up", "by-command.tar.zst")
     done = CliRunner().invoke(_raceway, ["--data-dir", str(tmp_path / "new"), "restore", str(target)])
     assert done.exit_code == 0, done.output
     assert "2 files of 20" in done.output

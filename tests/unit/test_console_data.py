@@ -10,7 +10,7 @@ import streamlit as st
 from making import POINT, arrival, block
 from pages import acting_as, opened
 
-from app.access.audit import trail
+from app.access.audit import note, trail
 from app.access.roles import ForbiddenError, User
 from app.console.flows import blocks_per_hour, flow_of, point_briefs
 from app.console.setaside import drop_set_aside, hex_dump, set_aside
@@ -57,6 +57,11 @@ def test_rates_delay_and_counts_of_a_point_are_said(filled: sa.Engine) -> None:
     assert row["Longest, s"] == pytest.approx(2.0 + 11 * 0.16, abs=0.01)
     assert {metric.label: metric.value for metric in page.metric}["Points"] == "1"
     assert [metric.label for metric in page.metric][-5:] == ["Database", "Bundles", "Reports", "Logs", "Free"]
+    assert "Nothing says that this store was ever backed up" in page.warning[0].value
+    with writing(filled) as connection:
+        note(connection, _ADA, "back up", target="backup", why="monday.tar.zst", now_ns=time.time_ns())
+    said = [caption.value for caption in opened("data").caption]
+    assert any(text.endswith("by Ada, as monday.tar.zst.") for text in said)
 
 
 def test_a_rate_that_is_not_the_one_said_and_a_clock_that_is_ahead_are_marked(filled: sa.Engine) -> None:

@@ -58,10 +58,11 @@ def force(
         raise ParameterError("a challenger that was refused serves for a reason only; say which")
     if task.outcome != "refused" or task.challenger is None:
         raise ParameterError(f"the run {task.run_id} refused no challenger here")
-    if not there(task.challenger):
-        raise OvertakenError(f"the challenger {task.challenger} is gone; retrain the model")
     if not _is_marked(connection, task, user, why=why, now_ns=now_ns):
         raise OvertakenError(f"somebody else has decided on {task.challenger} by now")
+    # Once the task is ours: the job, which removes what was refused, holds the same row while it does.
+    if not there(task.challenger):
+        raise OvertakenError(f"the challenger {task.challenger} is gone; retrain the model")
     promote(
         connection,
         user,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -27,6 +27,7 @@ from app.retraining.records import (
     Task,
     begin_run,
     end_run,
+    is_still_refused,
     judged_before,
     save_task,
     tasks_of,
@@ -325,9 +326,11 @@ def _tidy(job: _Job, task: Task) -> None:
     """Remove what an earlier run's refused challenger left; that of this run stays to be looked at."""
     with reading(job.engine) as connection:
         earlier = judged_before(connection, task)
-    if earlier is not None and earlier.outcome == "refused" and earlier.challenger:
-        shutil.rmtree(_folder(job.settings, earlier.challenger), ignore_errors=True)
-
-
-def _folder(settings: Settings, bundle: str) -> Path:
-    return settings.bundles / bundle
+    if earlier is None or earlier.outcome != "refused" or not earlier.challenger:
+        return
+    folder, gone = job.settings.bundles / earlier.challenger, job.settings.bundles / f".draft-{uuid.uuid4().hex}"
+    with writing(job.engine) as connection:
+        # Somebody may be about to let it serve: then it is no longer refused, or not there for them.
+        if is_still_refused(connection, earlier) and folder.exists():
+            folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)

@@ -25,6 +25,7 @@ __all__ = [
     "Task",
     "begin_run",
     "end_run",
+    "is_still_refused",
     "judged_before",
     "run_named",
     "runs",
@@ -161,6 +162,13 @@ def judged_before(connection: Connection, task: Task) -> Task | None:
     query = sa.select(retraining_tasks).where(earlier).order_by(retraining_tasks.c.run_id.desc()).limit(1)
     row = connection.execute(query).one_or_none()
     return None if row is None else _task(row)
+
+
+def is_still_refused(connection: Connection, task: Task) -> bool:
+    """Hold a task until the end of the transaction, and say whether nobody has overruled its refusal."""
+    own = (retraining_tasks.c.run_id == task.run_id) & (retraining_tasks.c.role == task.role)
+    own &= (retraining_tasks.c.point_id == task.point_id) & (retraining_tasks.c.outcome == "refused")
+    return connection.execute(retraining_tasks.update().where(own).values(outcome="refused")).rowcount == 1
 
 
 def _task(row: sa.Row[Any]) -> Task:

@@ -17,7 +17,7 @@ from app.retraining.asking import ask, open_asks
 from app.retraining.forcing import force
 from app.retraining.job import retrain, retrain_asked
 from app.retraining.promotion import OvertakenError, latest_promotion, undo
-from app.retraining.records import BASELINE, Options, Task, runs, tasks_of
+from app.retraining.records import BASELINE, Options, Task, is_still_refused, runs, tasks_of
 from app.retraining.standing import outcomes_of, progress_of, standings
 from app.retraining.steps import Context, Done
 from app.schema import retraining_tasks
@@ -90,6 +90,28 @@ def test_a_refused_challenger_serves_on_an_engineers_word_and_is_not_removed(
     assert _serving(engine) == ["first", "first"]
     with reading(engine) as c:
         assert trail(c, most=1)[0].why == "challenger-0: alarms all night"
+
+
+def test_a_challenger_that_is_being_removed_cannot_be_let_serve_and_the_other_way_round(
+    engine: Engine, settings: Settings
+) -> None:
+    ran(engine, settings, 0, {_A: "refused"})
+    task, there = _only_task(engine, _A), (settings.bundles / "challenger-0").is_dir
+    with writing(engine) as c:
+        assert is_still_refused(c, task)
+    with writing(engine) as c:
+        force(c, _KIM, task, there=lambda _: there(), why="it is right", now_ns=NOW_NS)
+        assert not is_still_refused(c, task)
+    ran(engine, settings, 1, {_B: "refused"})
+    monday = _only_task(engine, _B)
+    retrain(engine, settings, options=Options((_B,)), clock_ns=lambda: NOW_NS + 2 * SECOND_NS)
+    assert not (settings.bundles / "challenger-1").exists()
+    assert list(settings.bundles.glob(".draft-*")) == []
+    with pytest.raises(OvertakenError, match="is gone"), writing(engine) as c:
+        force(c, _KIM, monday, there=lambda name: (settings.bundles / name).is_dir(), why="x", now_ns=NOW_NS)
+    with reading(engine) as c:
+        refused = runs(c, most=2)[1]
+        assert tasks_of(c, refused.id)[0].outcome == "refused"
 
 
 def test_what_somebody_asks_for_is_retrained_first_and_once(

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from app.fleet.sayings import Reported
 from app.schema import node_events, node_reports, nodes
 
 __all__ = ["EventRow", "Node", "ReportRow", "events_of", "node_at", "nodes_of", "reports_of"]
@@ -93,34 +93,11 @@ class Node:
         return min(1.0, self.update_offset / self.update_size)
 
 
-@dataclass(frozen=True, eq=False)
-class ReportRow:
-    """A report as it is stored.
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class ReportRow(Reported):
+    """A report as it is stored; `at_ns` is the node's time where it has a believable one, else that of arrival."""
 
-    Attributes
-    ----------
-    at_ns : int
-        The node's time where it has a believable one, else that of arrival.
-    features : ndarray of float32, shape (features,)
-        In the order of the contract; NaN where the node could not compute one.
-    """
-
-    boot: int
-    number: int
     at_ns: int
-    time_ns: int | None
-    arrived_ns: int
-    state: str
-    alarm: bool
-    model: int
-    score: float | None
-    threshold: float | None
-    diagnosis: str | None
-    probability: float | None
-    shaft_hz: float | None
-    lost: int
-    contract: str | None
-    features: NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from app.wire import PointId
 from edge.node.link.messages import CODES
 from features.errors import ProtocolError
 
-__all__ = ["Event", "GatewayState", "NodeState", "Report", "Said", "decode_said"]
+__all__ = ["Event", "GatewayState", "NodeState", "Report", "Reported", "Said", "decode_said"]
 
 _UINT32 = 2**32 - 1
 _LONGEST = 16_384
@@ -28,16 +28,14 @@ _MOST_FEATURES = 128
 _LARGEST_VALUE = 3.0e38
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Report:
-    """Features and verdict of a node.
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Reported:
+    """What a node reported, said or stored.
 
     Attributes
     ----------
-    node : str
     boot, number : int
         Name it within its node.
-    uptime_ms : int
     time_ns : int or None
         Of the first sample, by the node's clock; None where it has none or one that no clock can mean.
     arrived_ns : int
@@ -55,15 +53,11 @@ class Report:
     contract : str or None
         Hash of the feature contract.
     features : ndarray of float32, shape (features,)
-        NaN where the node could not compute one.
-    digest : bytes
-        Of all that the node said: equal for a redelivery, whichever gateway it came through.
+        In the order of the contract; NaN where the node could not compute one.
     """
 
-    node: str
     boot: int
     number: int
-    uptime_ms: int
     time_ns: int | None
     arrived_ns: int
     state: str
@@ -77,12 +71,28 @@ class Report:
     lost: int
     contract: str | None
     features: NDArray[np.float32]
-    digest: bytes
 
     @property
     def ratio(self) -> float | None:
         """Score over threshold, where both are known."""
         return None if self.score is None or not self.threshold else self.score / self.threshold
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Report(Reported):
+    """Features and verdict of a node, as it says them.
+
+    Attributes
+    ----------
+    node : str
+    uptime_ms : int
+    digest : bytes
+        Of all that the node said: equal for a redelivery, whichever gateway it came through.
+    """
+
+    node: str
+    uptime_ms: int
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,11 +98,11 @@ def _list(engine: Engine) -> None:
 
 
 def _filter(nodes: Sequence[Node]) -> _Filter:
-    columns = st.columns([3, 1, 1])
-    state = columns[0].segmented_control("State", _STATES, default="All", label_visibility="collapsed")
+    state = st.segmented_control("State", _STATES, default="All", label_visibility="collapsed")
+    columns = st.columns(2)
     versions = [None, *sorted({node.model for node in nodes})]
-    version = columns[1].selectbox("Model", versions, format_func=_version_words, label_visibility="collapsed")
-    text = columns[2].text_input("Find", placeholder="name or point", label_visibility="collapsed")
+    version = columns[0].selectbox("Model", versions, format_func=_version_words, label_visibility="collapsed")
+    text = columns[1].text_input("Find", placeholder="name or point", label_visibility="collapsed")
     return _Filter(state or "All", version, text.strip().lower())
 
 

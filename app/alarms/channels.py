@@ -13,11 +13,14 @@ from urllib.parse import urlsplit
 
 from app.alarms.notices import Channel, Notice
 from app.alarms.posting import DeliveryError, host_of, post
+from app.alarms.register import PRIORITIES
 from app.settings import Settings
 
 __all__ = ["Mail", "WebHook", "channels_of"]
 
 _PATIENCE_S = 20.0
+# Alarms up to which a mail has them all; beyond, so many of each machine.
+_LISTED, _OF_EACH = 50, 5
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def channels_of(settings: Settings) -> list[Channel]:
 
 def _message(notices: Sequence[Notice], *, key: str, sender: str, recipients: Sequence[str]) -> EmailMessage:
     message = EmailMessage()
-    first = notices[0]
+    first = max(notices, key=lambda notice: (PRIORITIES.index(notice.priority), -notice.number))
     more = f" and {len(notices) - 1} more" if len(notices) > 1 else ""
     message["Subject"] = f"Raceway alarm ({first.priority}): {first.name}, {first.tag}{more}"
     message["From"], message["To"] = sender, ", ".join(recipients)
@@ -117,14 +120,18 @@ def _message(notices: Sequence[Notice], *, key: str, sender: str, recipients: Se
 
 
 def _lines(notices: Sequence[Notice]) -> list[str]:
-    """Alarms under the machine that they are of: a flood of one machine reads as one thing."""
+    """Alarms under the machine that they are of, the most urgent first: a flood of one machine reads as one thing."""
     lines = []
     for machine, own in groupby(sorted(notices, key=_machine), key=_machine):
         lines.append(machine)
-        for notice in own:
+        alarms = sorted(own, key=lambda notice: (-PRIORITIES.index(notice.priority), notice.number))
+        listed = alarms if len(notices) <= _LISTED else alarms[:_OF_EACH]
+        for notice in listed:
             at = datetime.fromtimestamp(notice.at_ns / 1e9, tz=UTC).strftime("%Y-%m-%d %H:%M:%SZ")
             why = f": {notice.why}" if notice.why else ""
             lines.append(f"  {at}  {notice.priority:7} {notice.name}, {notice.tag}{why}")
+        if len(listed) < len(alarms):
+            lines.append(f"  and {len(alarms) - len(listed)} more")
         lines.append("")
     return lines
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from app.alarms.flood import SPAN_NS, alarm_rate
 from app.alarms.posting import DeliveryError
 from app.alarms.register import Priority
 from app.logs import log
@@ -19,8 +20,8 @@ __all__ = ["Channel", "DeliveryError", "Notice", "tell"]
 
 _FIRST_PAUSE_NS, _LONGEST_PAUSE_NS = 30_000_000_000, 3_600_000_000_000
 _GIVEN_UP_NS = 24 * 3_600_000_000_000
-# One message holds at most so many alarms; a flood comes in several.
-_MOST = 50
+# One message holds at most so many alarms.
+_MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ def tell(engine: Engine, channel: Channel, *, now_ns: int, quiet_ns: int) -> int
 
     Notes
     -----
+    In a flood, which is more than ten new alarms in ten minutes, people are told of all together once in ten minutes,
+    and at once where an urgent one is among them: a hundred messages are read by nobody.
+
     What was told is written down after the channel has taken it: a crash in between tells once more, with the same key
     if nothing was added, and the same number of each alarm always, so that a receiver can leave it out. A channel that
     fails is asked again after half a minute, doubling up to an hour. What could not be told for a day is given up,
@@ -91,10 +95,14 @@ def tell(engine: Engine, channel: Channel, *, now_ns: int, quiet_ns: int) -> int
     """
     with writing(engine) as connection:
         state = _state(connection, channel.name)
-    if now_ns < state.next_ns:
+    waits = now_ns < state.next_ns
+    if waits and state.attempts:
         return 0
     with reading(engine) as connection:
         seen, notices = _news(connection, state.told, quiet_ns=quiet_ns)
+        flood = alarm_rate(connection, now_ns=now_ns, spans=1).flood if notices else False
+    if waits and all(notice.priority != "urgent" for notice in notices):
+        return 0
     if not notices:
         _keep(engine, channel.name, told=seen, attempts=0, next_ns=0, failure=None)
         return 0
@@ -104,7 +112,9 @@ def tell(engine: Engine, channel: Channel, *, now_ns: int, quiet_ns: int) -> int
     except DeliveryError as error:
         _failed(engine, channel.name, state, batch, now_ns=now_ns, error=error)
         return 0
-    _keep(engine, channel.name, told=batch[-1].number, attempts=0, next_ns=0, failure=None)
+    more = len(notices) > len(batch)
+    next_ns = now_ns + SPAN_NS if flood and not more else 0
+    _keep(engine, channel.name, told=batch[-1].number, attempts=0, next_ns=next_ns, failure=None)
     return len(batch)
 
 

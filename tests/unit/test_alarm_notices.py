@@ -117,13 +117,31 @@ def test_what_cannot_be_told_for_a_day_is_given_up_and_counted(engine: sa.Engine
         assert connection.execute(given_up).scalar() == 1
 
 
-def test_a_flood_comes_in_messages_of_fifty(engine: sa.Engine) -> None:
+def test_a_flood_is_told_together_once_in_ten_minutes(engine: sa.Engine) -> None:
     channel = _Recorder()
     _tell(engine, channel, 0)
+    told = []
     for i in range(120):
-        _set(engine, f"a/m{i // 2:02d}/p{i % 2}", active=True, at_s=1)
-    assert [_tell(engine, channel, at) for at in (2, 3, 4, 5)] == [50, 50, 20, 0]
-    assert len({notice.point_id for notice in channel.sent}) == 120
+        _set(engine, f"a/m{i // 2:02d}/p{i % 2}", active=True, at_s=10 * i + 1)
+        told.append(_tell(engine, channel, 10 * i + 2))
+    # Ten are no flood; from the eleventh on all wait for each other.
+    assert [(10 * i + 2, n) for i, n in enumerate(told) if n] == [(10 * i + 2, 1) for i in range(11)] + [(702, 60)]
+    assert [_tell(engine, channel, at) for at in (1301, 1302, 1303)] == [0, 49, 0]
+    assert len({notice.point_id for notice in channel.sent}) == len(channel.sent) == 120
+
+
+def test_an_urgent_alarm_waits_for_no_flood(engine: sa.Engine) -> None:
+    channel = _Recorder()
+    _tell(engine, channel, 0)
+    for i in range(12):
+        _set(engine, f"a/m{i:02d}/p0", active=True, at_s=1)
+    _set(engine, "a/m30/p0", active=True, at_s=2)
+    assert _tell(engine, channel, 2) == 13
+    _set(engine, "a/m31/p0", active=True, at_s=3)
+    assert _tell(engine, channel, 4) == 0
+    with writing(engine) as connection:
+        follow(connection, "a/m32/p0", "severity high", active=True, now_ns=5 * _S, priority="urgent")
+    assert _tell(engine, channel, 6) == 2
 
 
 def test_a_crash_after_the_telling_tells_again_under_the_same_key(engine: sa.Engine) -> None:
@@ -241,6 +259,17 @@ def test_the_mail_groups_alarms_by_machine(mailbox: Any) -> None:
     assert lines[at + 1] == "  1970-01-01 00:00:00Z  urgent  pump, health"
     assert lines[at + 2] == "  1970-01-01 00:00:00Z  high    pump, far end, health"
     assert lines[lines.index("a/m2") + 1] == "  1970-01-01 00:00:01Z  low     fan, no data: nothing came for 3600 s"
+
+
+def test_a_mail_of_a_flood_says_of_each_machine_how_many_more(mailbox: Any) -> None:
+    many = [Notice(i, f"a/m{i % 2}/p{i}", f"pump {i}", HEALTH, "high", 0, "") for i in range(60)]
+    many.append(Notice(60, "a/m1/p60", "pump 60", "severity high", "urgent", 0, ""))
+    Mail(f"smtp://127.0.0.1:{mailbox.server_address[1]}", "raceway@plant", ("anna@plant",)).send(many, key="0-60")
+    lines = mailbox.seen[0].splitlines()
+    assert "Subject: Raceway alarm (urgent): pump 60, severity high and 60 more" in lines
+    assert lines[lines.index("a/m0") + 6] == "  and 25 more"
+    assert lines[lines.index("a/m1") + 1].endswith("urgent  pump 60, severity high")
+    assert lines[lines.index("a/m1") + 6] == "  and 26 more"
 
 
 def test_a_mail_server_that_refuses_is_a_failure(mailbox: Any) -> None:

@@ -194,12 +194,15 @@ def set_priority(
     Raises
     ------
     ForbiddenError
-        If the user's role may not work on alarms.
+        If the user's role may not say what the plant is.
     LifecycleError
-        If there is no such priority.
+        If there is no such priority, or the alarm was never raised and has none yet.
     """
     if priority not in PRIORITIES:
         raise LifecycleError(f"priority {priority!r} is none; one of {', '.join(PRIORITIES)} is wanted")
+    demand(user, "edit assets")
+    if _stored(connection, point_id, tag) is None:
+        raise LifecycleError(f"an alarm {tag!r} of {point_id} was never raised; it has no priority yet")
     act(connection, user, point_id, tag, "comment", now_ns=now_ns, why=f"priority is {priority} from now on")
     connection.execute(alarm_tags.update().where(_own(point_id, tag)).values(priority=priority))
 

@@ -82,6 +82,50 @@ def alarms_journal(ctx: click.Context, /, *, point: str | None, most: int, as_js
         click.echo(f"{_shown(entry.at_ns)} {row.point_id} {row.tag}: {entry.who} did {entry.action}{why}")
 
 
+@alarms.command("statistics")
+@click.option("--days", default=7.0, show_default=True, type=click.FloatRange(0.0, 3650.0, min_open=True))
+@click.option("--operators", default=1, show_default=True, type=click.IntRange(1), help="Who answer them at a time.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def alarms_statistics(ctx: click.Context, /, *, days: float, operators: int, as_json: bool) -> None:
+    """Count new alarms: per operator and hour, in floods, the most frequent, and those that stand for days."""
+    from app.alarms.statistics import alarm_statistics
+    from app.store import reading
+
+    with reading(_store(ctx)) as connection:
+        found = alarm_statistics(connection, now_ns=time.time_ns(), days=days, operators=operators)
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=1))
+        return
+    click.echo(f"{found.new} new alarms in {found.hours:.1f} h: {found.per_operator_hour:.2f} per operator and hour")
+    click.echo(
+        f"{100.0 * found.flooded:.1f} % of the time in flood; {found.most_in_ten_minutes} in ten minutes at most"
+    )
+    for one in found.frequent:
+        chatters = ", chatters" if one.chatters else ""
+        click.echo(f"{one.count:6} {100.0 * one.share:3.0f} % {one.point_id} {one.tag}{chatters}")
+    for lasting in found.lasting:
+        click.echo(f"since {_shown(lasting.raised_ns)} {lasting.point_id} {lasting.tag}: {lasting.state}")
+
+
+@alarms.command("priority")
+@click.argument("point")
+@click.argument("tag")
+@click.argument("priority", type=click.Choice(["low", "medium", "high", "urgent"]))
+@_user
+@click.pass_context
+def alarms_priority(ctx: click.Context, /, *, point: str, tag: str, priority: Any, user: str) -> None:
+    """Say how urgent an alarm is from now on."""
+    from app.access.roles import User
+    from app.alarms.register import set_priority
+    from app.store import writing
+
+    with writing(_store(ctx)) as connection:
+        _known(connection, point)
+        set_priority(connection, User(user, "admin"), point, tag, priority, now_ns=time.time_ns())
+    click.echo(f"{point} {tag}: {priority}")
+
+
 @alarms.command("tend")
 @click.pass_context
 def alarms_tend(ctx: click.Context) -> None:

@@ -1,28 +1,32 @@
-"""The work list of alarms: what waits, what is hidden and until when, and who did what."""
+"""The work list of alarms: what waits, what is hidden and until when, how many there are, and who did what."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.access.roles import ForbiddenError, User
 from app.alarms.flood import FLOOD, Rate, alarm_rate
 from app.alarms.lifecycle import Action, AlarmState, LifecycleError
-from app.alarms.register import JournalRow, Tag, act, journal, tags
+from app.alarms.register import PRIORITIES, JournalRow, Priority, Tag, act, journal, set_priority, tags
+from app.assets.places import Place, places
 from app.console.addresses import address
+from app.console.alarmfigures import figures_section
+from app.console.feedback import label_controls
+from app.console.tables import csv_text
 from app.console.words import ago, clock
 from app.settings import Settings
-from app.store import point_rows, reading, writing
+from app.store import reading, writing
 
 __all__ = ["alarms_page"]
 
 _HOUR_NS = 3_600_000_000_000
-_STEPS = 200
+_STEPS, _LISTED = 200, 200
 _SHELVES_H = {"1 hour": 1, "8 hours": 8, "1 day": 24, "1 week": 168}
 _SHOWN: dict[str, tuple[str, ...]] = {
     "To do": ("unacknowledged", "returned", "acknowledged"),
@@ -64,18 +68,43 @@ def alarms_page(engine: Engine, settings: Settings, user: User) -> None:
     now_ns = time.time_ns()
     with reading(engine) as connection:
         found, rate = tags(connection), alarm_rate(connection, now_ns=now_ns)
-        names = {row.id: row.name for row in point_rows(connection)}
+        where = places(connection)
         steps = journal(connection, most=_STEPS)
     _summary(found, rate)
     shown = st.segmented_control("Shown", list(_SHOWN), default="To do", label_visibility="collapsed") or "To do"
-    listed = [one for one in found if one.alarm.state in _SHOWN[shown]]
+    wanted = _filtered([one for one in found if one.alarm.state in _SHOWN[shown]], where)
+    listed = wanted[:_LISTED]
     if listed:
-        marked = _table(listed, names, now_ns=now_ns, key=shown)
+        marked = _table(listed, where, now_ns=now_ns, key=shown)
+        if len(wanted) > len(listed):
+            st.caption(f"The {len(listed)} most urgent of {len(wanted)}; look for the others by area or text.")
         _steps(engine, marked, shown, user, now_ns=now_ns)
+        _export("alarms", [_row(one, where, now_ns=now_ns) for one in wanted])
     else:
         st.success("Nothing waits." if shown == "To do" else "None.")
     _flood(rate)
-    _journal(steps, names)
+    figures_section(engine, where, now_ns=now_ns)
+    _journal(steps, where)
+
+
+def _filtered(found: Sequence[Tag], where: Mapping[str, Place]) -> list[Tag]:
+    """Those that the reader wants to see; the fields stand there even where nothing is found, or they would forget."""
+    columns = st.columns([2, 2, 3])
+    areas = sorted({place.area for place in where.values() if place.area})
+    area = columns[0].multiselect("Area", areas, key="area", placeholder="All", disabled=not areas)
+    priority = columns[1].multiselect("Priority", PRIORITIES[::-1], key="priority", placeholder="All")
+    text = columns[2].text_input("Find", key="find", placeholder="machine, alarm or point").strip().casefold()
+    return [
+        one
+        for one in found
+        if (not area or _place(where, one).area in area)
+        and (not priority or one.priority in priority)
+        and text in f"{_place(where, one).name} {one.tag} {one.point_id}".casefold()
+    ]
+
+
+def _place(where: Mapping[str, Place], one: Tag | JournalRow) -> Place:
+    return where.get(one.point_id, Place(one.point_id))
 
 
 def _summary(found: Sequence[Tag], rate: Rate) -> None:
@@ -90,20 +119,25 @@ def _summary(found: Sequence[Tag], rate: Rate) -> None:
         st.error(f"Flood: {rate.now} new alarms in ten minutes. Most of the day's are of {worst} ({count}).")
 
 
-def _table(listed: Sequence[Tag], names: dict[str, str], *, now_ns: int, key: str) -> list[Tag]:
-    rows = [
-        {
-            "Priority": one.priority,
-            "Machine": f"{address('machine', point=one.point_id)}#{names.get(one.point_id, one.point_id)}",
-            "Alarm": one.tag,
-            "State": _SYMBOLS.get(one.alarm.state, one.alarm.state),
-            "Condition": "present" if one.alarm.active else "gone",
-            "Since": ago(one.alarm.since_ns, now_ns=now_ns),
-            "Until": _until(one.alarm),
-            "Point": one.point_id,
-        }
-        for one in listed
-    ]
+def _row(one: Tag, where: Mapping[str, Place], *, now_ns: int) -> dict[str, str]:
+    place = _place(where, one)
+    return {
+        "Priority": one.priority,
+        "Machine": place.name,
+        "Area": place.area,
+        "Alarm": one.tag,
+        "State": _SYMBOLS.get(one.alarm.state, one.alarm.state),
+        "Condition": "present" if one.alarm.active else "gone",
+        "Since": ago(one.alarm.since_ns, now_ns=now_ns),
+        "Until": _until(one.alarm),
+        "Point": one.point_id,
+    }
+
+
+def _table(listed: Sequence[Tag], where: Mapping[str, Place], *, now_ns: int, key: str) -> list[Tag]:
+    rows = [_row(one, where, now_ns=now_ns) for one in listed]
+    for one, row in zip(listed, rows, strict=True):
+        row["Machine"] = f"{address('machine', point=one.point_id)}#{row['Machine']}"
     chosen: Any = st.dataframe(
         rows,
         hide_index=True,
@@ -134,22 +168,47 @@ def _steps(engine: Engine, marked: Sequence[Tag], shown: str, user: User, *, now
         missing = not marked or not user.may("work alarms") or (button.reason and not why)
         if column.button(button.label, disabled=missing, help=button.help, width="stretch"):
             until_ns = now_ns + hours * _HOUR_NS if button.action == "shelve" else None
-            _take(engine, user, marked, button.action, now_ns=now_ns, why=why, until_ns=until_ns)
+            given: dict[str, Any] = {"now_ns": now_ns, "why": why, "until_ns": until_ns}
+            _each(engine, marked, lambda c, one: act(c, user, one.point_id, one.tag, button.action, **given))  # noqa: B023
+    label_controls(engine, marked, user, why=why, now_ns=now_ns)
+    _priority(engine, marked, user, now_ns=now_ns)
 
 
-def _take(engine: Engine, user: User, marked: Sequence[Tag], action: Action, **given: Any) -> None:
+def _priority(engine: Engine, marked: Sequence[Tag], user: User, *, now_ns: int) -> None:
+    """Who may say what the plant is may say how urgent its alarms are."""
+    if not user.may("edit assets"):
+        return
+    columns = st.columns([1, 1, 2], vertical_alignment="bottom")
+    wanted: Priority = columns[0].selectbox("Priority from now on", PRIORITIES[::-1], key="new priority")
+    if columns[1].button("Set priority", disabled=not marked, width="stretch"):
+        _each(engine, marked, lambda c, one: set_priority(c, user, one.point_id, one.tag, wanted, now_ns=now_ns))
+
+
+def _each(engine: Engine, marked: Sequence[Tag], step: Callable[[Connection, Tag], object]) -> None:
     """Take the step of each alarm; those that have moved on meanwhile are said, the others are done."""
     refused = []
     for one in marked:
         try:
             with writing(engine) as connection:
-                act(connection, user, one.point_id, one.tag, action, **given)
+                step(connection, one)
         except (ForbiddenError, LifecycleError) as error:
             refused.append(f"{one.point_id} {one.tag}: {error}")
     if refused:
         st.warning("\n\n".join(refused))
     else:
         st.rerun()
+
+
+def _export(name: str, rows: Sequence[Mapping[str, str]]) -> None:
+    st.download_button(
+        "CSV",
+        lambda: csv_text(rows).encode(),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"csv {name}",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def _flood(rate: Rate) -> None:
@@ -161,12 +220,12 @@ def _flood(rate: Rate) -> None:
     st.dataframe([{"Machine": name, "New alarms": count} for name, count in rate.by_machine[:10]], hide_index=True)
 
 
-def _journal(steps: Sequence[JournalRow], names: dict[str, str]) -> None:
+def _journal(steps: Sequence[JournalRow], where: Mapping[str, Place]) -> None:
     st.markdown("##### Journal")
     rows = [
         {
             "When": clock(row.entry.at_ns),
-            "Machine": names.get(row.point_id, row.point_id),
+            "Machine": _place(where, row).name,
             "Alarm": row.tag,
             "Step": row.entry.action,
             "Who": row.entry.who,
@@ -176,6 +235,7 @@ def _journal(steps: Sequence[JournalRow], names: dict[str, str]) -> None:
         for row in steps
     ]
     if rows:
-        st.dataframe(rows, hide_index=True)
+        st.dataframe(rows, hide_index=True, key="journal")
+        _export("journal", rows)
     else:
         st.caption("No alarm was ever raised.")

@@ -15,7 +15,7 @@ from app.cli import _raceway
 from app.settings import Settings
 from app.store import PointRow, open_store, reading, save_point, writing
 
-_ANNA = User("anna", "operator")
+_EDDA = User("edda", "engineer")
 
 
 @pytest.fixture
@@ -91,10 +91,18 @@ def test_steps_that_lead_nowhere_are_refused(run, arguments: tuple[str, ...], wo
     assert words in done.output
 
 
+def test_a_priority_is_set_and_in_the_journal(run) -> None:  # type: ignore[no-untyped-def]
+    assert run("priority", "a/b/c", "health", "low", "--user", "edda").output == "a/b/c health: low\n"
+    assert run("list").output.splitlines()[-1].startswith("low     a/b/c")
+    assert "edda did comment: priority is low from now on" in run("journal").output
+
+
 def test_the_urgent_come_first(engine: sa.Engine) -> None:
     with writing(engine) as connection:
-        set_priority(connection, _ANNA, "a/b/c", HEALTH, "urgent", now_ns=9)
+        set_priority(connection, _EDDA, "a/b/c", HEALTH, "urgent", now_ns=9)
         with pytest.raises(LifecycleError, match="one of low, medium, high, urgent"):
-            set_priority(connection, _ANNA, "a/b/c", HEALTH, "huge", now_ns=9)  # type: ignore[arg-type]
+            set_priority(connection, _EDDA, "a/b/c", HEALTH, "huge", now_ns=9)  # type: ignore[arg-type]
+        with pytest.raises(LifecycleError, match="was never raised"):
+            set_priority(connection, _EDDA, "a/b/c", "other", "low", now_ns=9)
     with reading(engine) as connection:
         assert [one.point_id for one in tags(connection)] == ["a/b/c", "a/b/d"]

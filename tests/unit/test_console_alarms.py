@@ -13,8 +13,12 @@ from streamlit.testing.v1 import AppTest
 
 from app.access.roles import ForbiddenError, User
 from app.alarms.flood import SPAN_NS, alarm_rate
-from app.alarms.register import HEALTH, NO_DATA, act, follow, journal, tags
+from app.alarms.register import HEALTH, NO_DATA, act, follow, journal, set_priority, tags
+from app.assets.model import Machine, Point
+from app.assets.register import enter
 from app.console import alarms
+from app.labels.records import labels_of
+from app.schema import alarms as alarm_rows
 from app.settings import Settings
 from app.store import PointRow, open_store, reading, save_point, writing
 
@@ -67,7 +71,7 @@ def test_nothing_waits_in_a_quiet_plant(engine: sa.Engine) -> None:
     assert engine is not None
     page = _page()
     assert page.success[0].value == "Nothing waits."
-    assert [metric.value for metric in page.metric] == ["0", "0", "0", "0"]
+    assert [metric.value for metric in page.metric] == ["0", "0", "0", "0", "0", "0", "0.0 %", "0"]
 
 
 def test_an_alarm_is_acknowledged_by_somebody(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,3 +154,73 @@ def test_new_alarms_are_counted_by_tens_of_minutes_that_end_now(engine: sa.Engin
     assert rate.per_span == (1, 1, 2)
     assert rate.by_machine == (("a/pump", 4),)
     assert (rate.now, rate.flood) == (2, False)
+
+
+def test_the_list_is_narrowed_by_area_priority_and_text(engine: sa.Engine) -> None:
+    with writing(engine) as connection:
+        enter(connection, [Machine("a", "hall 2", "fan", name="Fan", points={"far-end": Point()})])
+    _raise(engine)
+    _raise(engine, tag=NO_DATA)
+    _raise(engine, "a/fan/far-end")
+
+    def listed(page: AppTest) -> list[str]:
+        table = page.dataframe[0].value
+        return [
+            f"{machine.split('#')[1]} {alarm}" for machine, alarm in zip(table["Machine"], table["Alarm"], strict=True)
+        ]
+
+    page = _page()
+    assert sorted(listed(page)) == ["Fan far-end health", "Pump health", "Pump no data"]
+    page.text_input(key="find").set_value("PUMP").run()
+    assert sorted(listed(page)) == ["Pump health", "Pump no data"]
+    page.text_input(key="find").set_value("")
+    page.multiselect(key="area").set_value(["hall 2"]).run()
+    assert listed(page) == ["Fan far-end health"]
+    page.multiselect(key="priority").set_value(["low"]).run()
+    assert page.success[0].value == "Nothing waits."
+    assert not page.exception
+
+
+def test_an_engineer_says_how_urgent_an_alarm_is(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    _raise(engine)
+    _marked(monkeypatch, 0)
+    assert not [button for button in _page().button if button.label == "Set priority"]
+    acting_as(monkeypatch, User("Edda", "engineer"))
+    page = _page()
+    page.selectbox(key="new priority").set_value("low")
+    _button(page, "Set priority").click().run()
+    assert page.dataframe[0].value.iloc[0]["Priority"] == "low"
+    with writing(engine) as connection, pytest.raises(ForbiddenError, match="may not edit assets"):
+        set_priority(connection, User("Anna", "operator"), _POINT, HEALTH, "high", now_ns=1)
+
+
+def test_an_alarm_is_rejected_from_the_list(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    _raise(engine)
+    with writing(engine) as connection:
+        row = {"raised_ns": 1, "window_start_ns": 0, "ratio": 2.0, "tag": HEALTH, "kind": "outer"}
+        connection.execute(alarm_rows.insert().values(point_id=_POINT, **row))
+    _marked(monkeypatch, 0)
+    page = _page()
+    page.text_input(key="why").set_value("a forklift").run()
+    _button(page, "Reject").click().run()
+    assert not page.exception
+    with reading(engine) as connection:
+        (label,) = labels_of(connection, point_id=_POINT)
+    assert (label.kind, label.who, label.why) == ("reject", "Anna", "a forklift")
+
+
+def test_figures_stand_below_the_list(engine: sa.Engine) -> None:
+    now_ns = time.time_ns()
+    _raise(engine, at_ns=now_ns - 3 * 86_400 * 10**9)
+    _raise(engine, "a/fan/far-end", at_ns=now_ns - 10**9)
+    page = _page()
+    assert [metric.label for metric in page.metric][4:] == [
+        "Per operator and hour",
+        "Per day",
+        "In flood",
+        "Chattering",
+    ]
+    frequent, lasting = page.dataframe[-3].value, page.dataframe[-2].value
+    assert list(frequent["Share"]) == ["50 %", "50 %"]
+    assert list(lasting["Machine"]) == ["Pump"]
+    assert list(lasting["Raised"]) == ["3 d ago"]

@@ -15,6 +15,7 @@ from app.alarms.conditions import Conditions
 from app.labels.closures import Closure, built_in_closures, load_closures
 from app.windower import WindowerConfig
 from app.wire import Limits
+from features.bearing import BEARINGS, Bearing, load_bearings
 from features.errors import ParameterError
 from features.iso20816 import LIMITS, load_limits
 from features.iso20816 import Limits as ZoneLimits
@@ -118,6 +119,7 @@ class Settings(BaseSettings):
     )
 
     iso_limits: Path | None = Field(None, description="TOML table of severity zones, laid over the built-in one")
+    bearing_library: Path | None = Field(None, description="TOML library of bearings, laid over the built-in one")
 
     max_payload: int = Field(1 << 20, ge=1024, description="Largest admitted payload in bytes")
     min_rate_hz: float = Field(10.0, gt=0.0, description="Lowest admitted sampling rate")
@@ -177,6 +179,7 @@ class Settings(BaseSettings):
         self.windower()
         self.conditions()
         self.zone_limits()
+        self.bearings()
         self.closures()
         if self.min_rate_hz > self.max_rate_hz:
             raise ValueError("min_rate_hz is above max_rate_hz")
@@ -238,6 +241,10 @@ class Settings(BaseSettings):
     def closures(self) -> dict[str, Closure]:
         """Read what closure codes of work orders say: the built-in table, or the user's own."""
         return built_in_closures() if self.workorder_codes is None else load_closures(self.workorder_codes)
+
+    def bearings(self) -> dict[str, Bearing]:
+        """Read the bearings by designation: the built-in ones, and over them those of the user's own library."""
+        return BEARINGS if self.bearing_library is None else load_bearings(self.bearing_library)
 
     @property
     def database(self) -> str:

@@ -30,7 +30,9 @@ class AssetError(RacewayError):
         self.faults = faults
 
 
-def read_assets(text: str, *, zones: Mapping[str, Limits] | None = None) -> list[Machine]:
+def read_assets(
+    text: str, *, zones: Mapping[str, Limits] | None = None, bearings: Mapping[str, Bearing] | None = None
+) -> list[Machine]:
     """Read machines from YAML.
 
     Parameters
@@ -38,6 +40,8 @@ def read_assets(text: str, *, zones: Mapping[str, Limits] | None = None) -> list
     text : str
     zones : mapping of str to Limits, optional
         Machine groups that are known; the built-in ones where left out.
+    bearings : mapping of str to Bearing, optional
+        Bearings by their designations; the built-in ones where left out.
 
     Raises
     ------
@@ -57,7 +61,7 @@ def read_assets(text: str, *, zones: Mapping[str, Limits] | None = None) -> list
         raise AssetError([f"line {line}: this is no YAML ({error.problem})"]) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise AssetError([f"line 1: this is no YAML ({type(error).__name__})"]) from error
-    reader = _Reader(zones)
+    reader = _Reader(zones, BEARINGS if bearings is None else bearings)
     machines = reader.machines(root)
     if reader.faults:
         raise AssetError([f"line {line}: {sentence}" for line, sentence in sorted(reader.faults)])
@@ -69,6 +73,7 @@ class _Reader:
     """Walks the tree to a fixed depth, so that no document, however it refers to itself, leads it astray."""
 
     zones: Mapping[str, Limits] | None
+    bearings: Mapping[str, Bearing]
     faults: list[tuple[int, str]] = field(default_factory=list)
 
     def machines(self, root: Any) -> list[Machine]:
@@ -124,7 +129,7 @@ class _Reader:
         if node is None:
             return None
         if isinstance(node, yaml.ScalarNode):
-            return self._made(node, lambda: bearing_named(node.value))
+            return self._made(node, lambda: bearing_named(node.value, self.bearings))
         given = self._entries(node, f"the bearing of {what}", known=_BEARING)
         name = self._text(given, "name", what)
         numbers = {key: self._number(given, key, what) for key in _BEARING[1:]}
@@ -194,23 +199,31 @@ class _Reader:
         return None
 
 
-def write_assets(machines: Iterable[Machine]) -> str:
-    """Write machines as YAML, in the order of their names; `read_assets` gives the same machines."""
+def write_assets(machines: Iterable[Machine], *, bearings: Mapping[str, Bearing] | None = None) -> str:
+    """Write machines as YAML, in the order of their names; `read_assets` gives the same machines.
+
+    Parameters
+    ----------
+    machines : iterable of Machine
+    bearings : mapping of str to Bearing, optional
+        Which are written by their designation alone; the built-in ones where left out.
+    """
+    library = BEARINGS if bearings is None else bearings
     sites: dict[str, Any] = {}
     for machine in sorted(machines, key=lambda machine: (machine.site, machine.area, machine.asset)):
         areas = sites.setdefault(machine.site, {"areas": {}})["areas"]
         own = areas.setdefault(machine.area, {"machines": {}})["machines"]
-        points = {key: _point_entry(point) for key, point in sorted(machine.points.items())}
+        points = {key: _point_entry(point, library) for key, point in sorted(machine.points.items())}
         values = {"name": machine.name, "speed_rpm": machine.speed_rpm, "iso_group": machine.iso_group}
         own[machine.asset] = _given(values) | {"points": points}
     text: str = yaml.safe_dump({"sites": sites}, sort_keys=False, allow_unicode=True, width=110)
     return text
 
 
-def _point_entry(point: Point) -> dict[str, Any]:
+def _point_entry(point: Point, library: Mapping[str, Bearing]) -> dict[str, Any]:
     bearing: Any = None
     if point.bearing is not None:
-        known = BEARINGS.get(point.bearing.name) == point.bearing
+        known = library.get(point.bearing.name) == point.bearing
         bearing = point.bearing.name if known else {key: getattr(point.bearing, key) for key in _BEARING}
     return _given(
         {"name": point.name, "bearing": bearing, "speed_rpm": point.speed_rpm, "mounting": point.mounting}

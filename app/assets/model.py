@@ -11,7 +11,7 @@ from app.wire import PointId
 from features.bearing import Bearing
 from features.errors import ParameterError, ProtocolError
 
-__all__ = ["MOUNTINGS", "Machine", "Point", "changes"]
+__all__ = ["MOUNTINGS", "Machine", "Point", "changes", "deeds"]
 
 # How a sensor is held, the stiffest first (ISO 5348).
 MOUNTINGS = ("stud", "adhesive", "magnet", "probe")
@@ -120,19 +120,24 @@ class Machine:
 
 def changes(before: Iterable[Machine], after: Iterable[Machine]) -> list[str]:
     """Say what differs between two asset models, a line for each machine or point that does."""
+    return [f"{key}: {words}" for key, words in deeds(before, after)]
+
+
+def deeds(before: Iterable[Machine], after: Iterable[Machine]) -> list[tuple[str, str]]:
+    """Give which machines and points differ between two asset models, and in what."""
     old, new = _facts(before), _facts(after)
-    lines = []
+    found = []
     for key in sorted(old.keys() | new.keys()):
         if key not in old:
-            lines.append(f"{key}: new")
+            found.append((key, "new"))
         elif key not in new:
-            lines.append(f"{key}: taken out")
+            found.append((key, "taken out"))
         else:
             differing = [name for name, value in new[key].items() if old[key][name] != value]
             if differing:
                 parts = [f"{name} {_said(old[key][name])} -> {_said(new[key][name])}" for name in differing]
-                lines.append(f"{key}: {', '.join(parts)}")
-    return lines
+                found.append((key, ", ".join(parts)))
+    return found
 
 
 def _facts(machines: Iterable[Machine]) -> dict[str, dict[str, object]]:

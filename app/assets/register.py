@@ -17,7 +17,7 @@ from app.store import PointRow, point_rows, save_point
 from app.wire import About, PointId
 from features.bearing import Bearing
 
-__all__ = ["Difference", "alarming", "differences", "enter", "entered", "note_said", "told"]
+__all__ = ["Difference", "alarming", "differences", "enter", "entered", "note_said", "said_of", "told"]
 
 _SAID = ("name", "bearing", "nominal_shaft_hz", "iso_group")
 _GEOMETRY = ("name", "balls", "ball_mm", "pitch_mm", "contact_deg")
@@ -129,6 +129,12 @@ def note_said(connection: Connection, about: About) -> None:
     """Keep what a point says of itself, where something was entered for it."""
     own = asset_points.c.point_id == str(about.point)
     connection.execute(asset_points.update().where(own).values(said=_text_of_facts(_said_facts(about))))
+
+
+def said_of(connection: Connection, point_id: str) -> dict[str, Any]:
+    """What a point that was entered says of itself: name, bearing, nominal_shaft_hz, iso_group."""
+    query = sa.select(asset_points.c.said).where(asset_points.c.point_id == point_id)
+    return _facts_of_text(connection.execute(query).scalar_one())
 
 
 def differences(connection: Connection) -> list[Difference]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,6 @@ from app.commands.context import settings_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-    from app.assets.model import Machine
 
 __all__ = ["assets"]
 
@@ -33,29 +33,29 @@ def assets() -> None:
 @click.pass_context
 def assets_import(ctx: click.Context, /, source: Path, *, replace: bool, dry_run: bool) -> None:
     """Enter the machines of SOURCE (YAML, see docs/ASSETS.md), all of them or, where one is faulty, none."""
+    from app.access.roles import User
     from app.assets.document import AssetError, read_assets
+    from app.assets.editing import laid_over, take_in
     from app.assets.model import changes
-    from app.assets.register import enter, entered
-    from app.store import writing
+    from app.assets.register import entered
+    from app.store import reading, writing
 
     try:
         text = source.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise AssetError([f"line 1: {source} is no UTF-8"]) from error
-    given = read_assets(text, zones=settings_of(ctx).zone_limits())
-    with writing(_store(ctx)) as connection:
-        before = entered(connection)
-        after = given if replace else _laid_over(before, given)
-        lines = changes(before, after)
-        if not dry_run:
-            enter(connection, after)
+    settings, engine = settings_of(ctx), _store(ctx)
+    given = read_assets(text, zones=settings.zone_limits(), bearings=settings.bearings())
+    if dry_run:
+        with reading(engine) as connection:
+            before = entered(connection)
+        lines = changes(before, given if replace else laid_over(before, given))
+    else:
+        user = User(getpass.getuser(), "admin")
+        with writing(engine) as connection:
+            lines = take_in(connection, user, given, replace_all=replace, now_ns=time.time_ns(), why=f"from {source}")
     for line in lines or ["nothing changes" if dry_run else "nothing changed"]:
         click.echo(line)
-
-
-def _laid_over(before: list[Machine], given: list[Machine]) -> list[Machine]:
-    """A machine that is given is what it is given as, whole; the others stay."""
-    return list(({machine.id: machine for machine in before} | {machine.id: machine for machine in given}).values())
 
 
 @assets.command("export")
@@ -68,7 +68,7 @@ def assets_export(ctx: click.Context, /, output: Path | None) -> None:
     from app.store import reading
 
     with reading(_store(ctx)) as connection:
-        text = write_assets(entered(connection))
+        text = write_assets(entered(connection), bearings=settings_of(ctx).bearings())
     if output is None:
         click.echo(text, nl=False)
     else:

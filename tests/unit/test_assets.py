@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,21 @@ from hypothesis import given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
+from app.access.audit import trail
+from app.access.roles import ForbiddenError, User
 from app.assets.document import AssetError, read_assets, write_assets
+from app.assets.editing import put_in, take_in, take_out, take_over
 from app.assets.model import MOUNTINGS, Machine, Point, changes
 from app.assets.register import Difference, differences, enter, entered
 from app.cli import _raceway
 from app.codec import encode_about
 from app.intake import Arrival
 from app.pipeline import Pipeline
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from app.store import PointRow, open_store, point_rows, reading, save_point, writing
 from app.wire import About, PointId
 from features.bearing import BEARINGS, Bearing, bearing_named
+from features.errors import ParameterError
 from features.iso20816 import LIMITS
 
 _PLANT = """\
@@ -52,6 +57,7 @@ sites:
                   on_delay_s: 60.0
                   severity: none
 """
+_EDDA = User("edda", "engineer")
 _DRIVE_END = PointId("plant", "pump-1", "drive-end")
 
 _text = st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters="+#/"), min_size=1, max_size=12)
@@ -263,3 +269,92 @@ def test_the_page_shows_a_document_that_is_taken() -> None:
     (document,) = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
     assert document == _PLANT
     assert "`, `".join(MOUNTINGS) in page
+
+
+def test_the_library_of_the_plant_is_known_by_name_and_written_by_name(settings: Settings, tmp_path: Path) -> None:
+    library = tmp_path / "bearings.toml"
+    library.write_text('[[bearing]]\nname = "ours"\nballs = 8\nball_mm = 10.0\npitch_mm = 50.0\n')
+    source = tmp_path / "plant.yaml"
+    source.write_text(_PLANT.replace("bearing: 6205-2RS", "bearing: ours"))
+    own = settings.model_copy(update={"bearing_library": library})
+    given = ["--data-dir", str(settings.data_dir), "assets"]
+    refused = CliRunner().invoke(_raceway, [*given, "import", str(source)])
+    assert "line 12: no bearing named 'ours'" in refused.output
+    environment = {"RACEWAY_BEARING_LIBRARY": str(library)}
+    assert CliRunner().invoke(_raceway, [*given, "import", str(source)], env=environment).exit_code == 0
+    assert CliRunner().invoke(_raceway, [*given, "export"], env=environment).output == source.read_text()
+    assert own.bearings()["ours"].balls == 8
+    with pytest.raises(ParameterError, match="bearings cannot be read from"):
+        load_settings(bearing_library=tmp_path / "none.toml")
+
+
+def test_what_is_entered_changed_and_taken_out_is_in_the_trail(engine: sa.Engine) -> None:
+    (pump,) = read_assets(_PLANT)
+    faster = replace(pump, speed_rpm=1500.0)
+    with writing(engine) as connection:
+        assert len(put_in(connection, _EDDA, pump, seen=None, now_ns=1)) == 3
+        assert put_in(connection, _EDDA, faster, seen=pump, now_ns=2, why="new motor") == [
+            "plant/pump-1: speed_rpm 1480 -> 1500"
+        ]
+        assert put_in(connection, _EDDA, faster, seen=faster, now_ns=3) == []
+        assert len(take_out(connection, _EDDA, "plant/pump-1", now_ns=4)) == 3
+    with reading(engine) as connection:
+        done = [
+            (one.at_ns, one.who, one.action, one.target, one.why) for one in trail(connection, target="plant/pump-1")
+        ]
+        assert entered(connection) == []
+    assert done == [
+        (4, "edda", "edit assets", "plant/pump-1", "taken out"),
+        (2, "edda", "edit assets", "plant/pump-1", "speed_rpm 1480 -> 1500: new motor"),
+        (1, "edda", "edit assets", "plant/pump-1", "new"),
+    ]
+
+
+def test_what_somebody_else_has_changed_meanwhile_is_not_overwritten(engine: sa.Engine) -> None:
+    (pump,) = read_assets(_PLANT)
+    with writing(engine) as connection:
+        put_in(connection, _EDDA, pump, seen=None, now_ns=1)
+        for seen, words in ((None, "is there already"), (replace(pump, name="x"), "changed by somebody else")):
+            with pytest.raises(ParameterError, match=words):
+                put_in(connection, _EDDA, replace(pump, name="mine"), seen=seen, now_ns=2)
+        with pytest.raises(ParameterError, match="no machine plant/fan was entered"):
+            take_out(connection, _EDDA, "plant/fan", now_ns=2)
+        assert entered(connection) == [pump]
+
+
+def test_operators_do_not_edit_assets(engine: sa.Engine) -> None:
+    (pump,) = read_assets(_PLANT)
+    otto = User("otto", "operator")
+    with writing(engine) as connection:
+        for deed in (
+            lambda: put_in(connection, otto, pump, seen=None, now_ns=1),
+            lambda: take_out(connection, otto, pump.id, now_ns=1),
+            lambda: take_in(connection, otto, [pump], replace_all=True, now_ns=1),
+            lambda: take_over(connection, otto, pump.ids[0], "speed", now_ns=1),
+        ):
+            with pytest.raises(ForbiddenError, match="otto is operator and may not edit assets"):
+                deed()
+        assert trail(connection) == []
+
+
+def test_what_a_point_says_of_itself_is_taken_over(engine: sa.Engine, settings: Settings) -> None:
+    (pump,) = read_assets(_PLANT)
+    about = About(_DRIVE_END, "P1", bearing_named("6203-2RS"), 24.0, "class-I")
+    with writing(engine) as connection:
+        enter(connection, [pump])
+    pipeline = Pipeline(engine, settings)
+    pipeline.process(pipeline.prepare([Arrival(_DRIVE_END.topic("about"), encode_about(about), 0)]), now_ns=0)
+    with writing(engine) as connection:
+        assert [one.what for one in differences(connection)] == ["bearing", "speed", "ISO group"]
+        for what in ("bearing", "speed", "ISO group"):
+            take_over(connection, _EDDA, str(_DRIVE_END), what, now_ns=1)
+        assert differences(connection) == []
+        (after,) = entered(connection)
+        with pytest.raises(ParameterError, match="plant/pump-1/gear says no bearing of itself"):
+            take_over(connection, _EDDA, "plant/pump-1/gear", "bearing", now_ns=1)
+        with pytest.raises(ParameterError, match="nothing was entered of plant/pump-1/far-end"):
+            take_over(connection, _EDDA, "plant/pump-1/far-end", "bearing", now_ns=1)
+    assert (after.iso_group, after.points["drive-end"].speed_rpm) == ("class-I", 1440.0)
+    assert after.points["drive-end"].bearing == bearing_named("6203-2RS")
+    # The machine's own speed and the other point stay.
+    assert (after.speed_rpm, after.points["gear"]) == (1480.0, pump.points["gear"])

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from app.access.roles import Right, User
 from app.console.addresses import Page
 from app.console.alarms import alarms_page
+from app.console.assets import assets_page
 from app.console.data import data_page
 from app.console.fleet import fleet_page
 from app.console.machine import machine_page
@@ -38,5 +39,6 @@ PAGES: tuple[Listed, ...] = (
     Listed("alarms", "Alarms", "notifications", "look", alarms_page),
     Listed("models", "Models", "model_training", "look", models_page),
     Listed("nodes", "Nodes", "sensors", "look", nodes_page),
+    Listed("assets", "Assets", "account_tree", "look", assets_page),
     Listed("data", "Data", "database", "look", data_page),
 )

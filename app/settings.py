@@ -100,6 +100,7 @@ class Settings(BaseSettings):
 
     stale_after_s: float = Field(3600.0, ge=0.0, description="Silence of a point that raises its `no data`; 0: never")
 
+    notify_broker: bool = Field(default=True, description="Whether the broker is told how alarms stand, for SCADA")
     notify_webhook: str = Field("", description="URL that is told of new alarms; empty: none", repr=False)
     notify_mail_to: str = Field("", description="Addresses that are mailed new alarms, by comma; empty: none")
     notify_mail_from: str = Field("raceway@localhost", description="Sender of these mails")

@@ -29,7 +29,7 @@ ROOT = "raceway/v1"
 VERSION = 1
 LONGEST_NAME = 64
 # Leaves that are not for ingest.
-PASSED_OVER = frozenset(("health", "alarm", "command", "update"))
+PASSED_OVER = frozenset(("health", "alarm", "alarms", "command", "update"))
 # Leaves under which gateways publish what nodes say.
 SAID = frozenset(("report", "event", "state"))
 

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Engine
 
 from app.alarms.flood import SPAN_NS, alarm_rate
 from app.alarms.posting import DeliveryError
+from app.alarms.progress import Progress, keep_progress, progress_of
 from app.alarms.register import Priority
 from app.logs import log
-from app.schema import alarm_journal, alarm_tags, notice_channels, points
+from app.schema import alarm_journal, alarm_tags, points
 from app.store import count, reading, writing
 
 __all__ = ["Channel", "DeliveryError", "Notice", "tell"]
@@ -44,15 +45,6 @@ class Notice:
     priority: Priority
     at_ns: int
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Progress:
-    """How far in the journal a channel is, how often it has failed since, and when it is asked again."""
-
-    told: int
-    attempts: int
-    next_ns: int
 
 
 class Channel(Protocol):
@@ -94,7 +86,7 @@ def tell(engine: Engine, channel: Channel, *, now_ns: int, quiet_ns: int) -> int
     counted and logged.
     """
     with writing(engine) as connection:
-        state = _state(connection, channel.name)
+        state = progress_of(connection, channel.name)
     waits = now_ns < state.next_ns
     if waits and state.attempts:
         return 0
@@ -104,7 +96,7 @@ def tell(engine: Engine, channel: Channel, *, now_ns: int, quiet_ns: int) -> int
     if waits and all(notice.priority != "urgent" for notice in notices):
         return 0
     if not notices:
-        _keep(engine, channel.name, told=seen, attempts=0, next_ns=0, failure=None)
+        keep_progress(engine, channel.name, told=seen, attempts=0, next_ns=0, failure=None)
         return 0
     batch = notices[:_MOST]
     try:
@@ -114,19 +106,8 @@ def tell(engine: Engine, channel: Channel, *, now_ns: int, quiet_ns: int) -> int
         return 0
     more = len(notices) > len(batch)
     next_ns = now_ns + SPAN_NS if flood and not more else 0
-    _keep(engine, channel.name, told=batch[-1].number, attempts=0, next_ns=next_ns, failure=None)
+    keep_progress(engine, channel.name, told=batch[-1].number, attempts=0, next_ns=next_ns, failure=None)
     return len(batch)
-
-
-def _state(connection: Connection, name: str) -> _Progress:
-    columns = (notice_channels.c.told, notice_channels.c.attempts, notice_channels.c.next_ns)
-    query = sa.select(*columns).where(notice_channels.c.channel == name)
-    row = connection.execute(query).first()
-    if row is None:
-        last = connection.execute(sa.select(sa.func.max(alarm_journal.c.id))).scalar() or 0
-        connection.execute(notice_channels.insert().values(channel=name, told=last, attempts=0, next_ns=0))
-        return _Progress(last, 0, 0)
-    return _Progress(*row)
 
 
 def _news(connection: Connection, told: int, *, quiet_ns: int) -> tuple[int, list[Notice]]:
@@ -158,7 +139,7 @@ def _news(connection: Connection, told: int, *, quiet_ns: int) -> tuple[int, lis
 def _failed(
     engine: Engine,
     name: str,
-    state: _Progress,
+    state: Progress,
     batch: Sequence[Notice],
     *,
     now_ns: int,
@@ -167,14 +148,9 @@ def _failed(
     old = [notice for notice in batch if now_ns - notice.at_ns > _GIVEN_UP_NS]
     pause_ns = min(_FIRST_PAUSE_NS << min(state.attempts, 16), _LONGEST_PAUSE_NS)
     told = old[-1].number if old else state.told
-    _keep(engine, name, told=told, attempts=state.attempts + 1, next_ns=now_ns + pause_ns, failure=str(error))
+    keep_progress(engine, name, told=told, attempts=state.attempts + 1, next_ns=now_ns + pause_ns, failure=str(error))
     log("error", "people not told of alarms", channel=name, error=str(error), retry_s=pause_ns // 10**9)
     if old:
         with writing(engine) as connection:
             count(connection, {("", "notices given up"): len(old)})
         log("error", "notices given up after a day", channel=name, alarms=len(old))
-
-
-def _keep(engine: Engine, name: str, **values: int | str | None) -> None:
-    with writing(engine) as connection:
-        connection.execute(notice_channels.update().where(notice_channels.c.channel == name).values(**values))

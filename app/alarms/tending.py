@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from app.alarms.broadcast import Broadcast
 from app.alarms.channels import channels_of
 from app.alarms.notices import Channel, tell
 from app.alarms.register import NO_DATA, end_shelves, follow
@@ -16,6 +17,8 @@ from app.assets.register import alarming
 from app.forecast import renew
 from app.labels.workorders import OrderHook, send_orders
 from app.logs import log
+from app.mqtt import broker_of
+from app.publisher import Publisher
 from app.schema import nodes, points
 from app.settings import Settings
 from app.store import open_store, writing
@@ -77,6 +80,7 @@ def run_tending(settings: Settings, *, stopped: threading.Event) -> None:
     """Tend alarms until the event is set; a store that fails is tried again."""
     engine = open_store(settings.database, migrate=True)
     channels = channels_of(settings)
+    broadcast = _broadcast(engine, settings) if settings.notify_broker else None
     log("info", "alarms tended", channels=[channel.name for channel in channels])
     forecast_ns = 0
     while not stopped.wait(_EVERY_S):
@@ -91,7 +95,15 @@ def run_tending(settings: Settings, *, stopped: threading.Event) -> None:
                 stale_ns=round(settings.stale_after_s * 1e9),
                 quiet_ns=round(settings.notify_quiet_s * 1e9),
             )
+            if broadcast is not None:
+                broadcast.tell(now_ns=time.time_ns())
             if settings.workorder_webhook:
                 send_orders(engine, OrderHook(settings.workorder_webhook), now_ns=time.time_ns())
         except sa.exc.SQLAlchemyError as error:
             log("error", "alarms not tended", error=str(getattr(error, "orig", error)))
+    if broadcast is not None:
+        broadcast.close()
+
+
+def _broadcast(engine: Engine, settings: Settings) -> Broadcast:
+    return Broadcast(engine, lambda: Publisher(broker_of(settings), client_id=f"{settings.client_id}-alarms"))

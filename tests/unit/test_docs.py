@@ -55,7 +55,7 @@ def test_the_readme_snippet_makes_an_admissible_block() -> None:
 
 
 def test_the_protocol_examples_are_accepted() -> None:
-    waveform, about, command = _fenced("docs/PROTOCOL.md", "json")
+    waveform, about, _, command = _fenced("docs/PROTOCOL.md", "json")
     point, _ = parse_topic("raceway/v1/a/b/c/waveform")
     assert decode_block(waveform.strip().encode(), point=point).samples.tolist() == [[12, -5, 40, 7]]
     described = decode_about(about.strip().encode(), point=point)

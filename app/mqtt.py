@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,7 +34,7 @@ class Broker:
     port: int
     tls: bool
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     ca: str | None = None
     cert: str | None = None
     key: str | None = None

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from app.access.roles import Role
 from app.alarms.conditions import Conditions
 from app.labels.closures import Closure, built_in_closures, load_closures
+from app.secrecy import HIDDEN, shown_url
 from app.windower import WindowerConfig
 from app.wire import Limits
 from features.bearing import BEARINGS, Bearing, load_bearings
@@ -22,7 +28,21 @@ from features.iso20816 import Limits as ZoneLimits
 from models.alarm import AlarmConfig
 from models.tail import FALSE_ALARM_RATE, LARGEST_RATE
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Origin", "Settings", "Shown", "load_settings"]
+
+
+Origin = Literal["default", "file", "environment", "flag"]
+_ORIGINS = "RACEWAY_ORIGINS"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A setting as it may be shown, with where its value comes from."""
+
+    name: str
+    value: str
+    origin: Origin
+    description: str
 
 
 class Settings(BaseSettings):
@@ -30,11 +50,15 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RACEWAY_", frozen=True, extra="ignore", toml_file="raceway.toml")
 
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+
     data_dir: Path = Field(Path("raceway-data"), description="Folder of the database, bundles, logs and broker state")
-    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder", repr=False)
     bundles_dir: Path | None = Field(None, description="Folder of trained bundles; empty: in the data folder")
 
-    broker_url: str = Field("", description="mqtt://host:port or mqtts://host:port; empty: the embedded broker")
+    broker_url: str = Field(
+        "", description="mqtt://host:port or mqtts://host:port; empty: the embedded broker", repr=False
+    )
     broker_user: str = Field("", description="User name at the broker")
     broker_password: str = Field("", description="Password at the broker", repr=False)
     broker_ca: Path | None = Field(None, description="CA certificate file for mqtts; empty: the system's")
@@ -105,7 +129,9 @@ class Settings(BaseSettings):
     notify_mail_to: str = Field("", description="Addresses that are mailed new alarms, by comma; empty: none")
     notify_mail_from: str = Field("raceway@localhost", description="Sender of these mails")
     notify_quiet_s: float = Field(600.0, ge=0.0, description="How long an alarm raised again is not told again")
-    smtp_url: str = Field("smtp://127.0.0.1:25", description="smtp://host:port (STARTTLS if offered) or smtps://")
+    smtp_url: str = Field(
+        "smtp://127.0.0.1:25", description="smtp://host:port (STARTTLS if offered) or smtps://", repr=False
+    )
     smtp_user: str = Field("", description="User name at the mail server")
     smtp_password: str = Field("", description="Password at the mail server", repr=False)
 
@@ -149,7 +175,7 @@ class Settings(BaseSettings):
     def _known_scheme(cls, url: str) -> str:
         parts = urlsplit(url)
         if url and (parts.scheme not in ("mqtt", "mqtts") or not parts.hostname):
-            raise ValueError(f"{url!r} is no mqtt://host[:port] or mqtts://host[:port]")
+            raise ValueError(f"{shown_url(url)!r} is no mqtt://host[:port] or mqtts://host[:port]")
         return url
 
     @field_validator("retrain_schedule")
@@ -164,7 +190,7 @@ class Settings(BaseSettings):
     def _web_address(cls, url: str) -> str:
         parts = urlsplit(url)
         if url and (parts.scheme not in ("http", "https") or not parts.hostname):
-            raise ValueError(f"{url!r} is no http:// or https:// address")
+            raise ValueError(f"{shown_url(url, hook=True)!r} is no http:// or https:// address")
         return url
 
     @field_validator("smtp_url")
@@ -172,7 +198,7 @@ class Settings(BaseSettings):
     def _mail_server(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-            raise ValueError(f"{url!r} is no smtp://host[:port] or smtps://host[:port]")
+            raise ValueError(f"{shown_url(url)!r} is no smtp://host[:port] or smtps://host[:port]")
         return url
 
     @model_validator(mode="after")
@@ -278,9 +304,46 @@ class Settings(BaseSettings):
         return self.broker_url or f"mqtt://127.0.0.1:{self.embedded_port}"
 
     def environment(self) -> dict[str, str]:
-        """Give every setting as environment variables, for child processes."""
+        """Give every setting as environment variables, for child processes, and where each came from."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        return {f"RACEWAY_{name.upper()}": _text(value) for name, value in values.items() if value is not None}
+        told = {f"RACEWAY_{name.upper()}": _text(value) for name, value in values.items() if value is not None}
+        return told | {_ORIGINS: json.dumps(self._origins)}
+
+    def shown(self) -> list[Shown]:
+        """Give every setting as it may be shown: without passwords, tokens and what is secret in an address."""
+        return [
+            Shown(
+                name,
+                _masked(name, getattr(self, name), info),
+                self._origins.get(name, "default"),
+                info.description or "",
+            )
+            for name, info in type(self).model_fields.items()
+        ]
+
+
+def _masked(name: str, value: object, info: FieldInfo) -> str:
+    text = "" if value is None else _text(value)
+    if "://" in text:
+        return shown_url(text, hook=name.endswith("_webhook"))
+    return HIDDEN if text and not info.repr else text
+
+
+def _origins_of(flags: Mapping[str, Any]) -> dict[str, Origin]:
+    """Say where each setting comes from; a child is told by its parent, which gives it everything."""
+    told: dict[str, Origin] = json.loads(os.environ.get(_ORIGINS, "{}"))
+    named = {name.upper() for name in os.environ}
+    path = Path("raceway.toml")
+    written = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def origin(name: str) -> Origin:
+        if name in flags:
+            return "flag"
+        if name in told:
+            return told[name]
+        return "environment" if f"RACEWAY_{name.upper()}" in named else "file" if name in written else "default"
+
+    return {name: origin(name) for name in Settings.model_fields}
 
 
 def _text(value: object) -> str:
@@ -296,7 +359,10 @@ def load_settings(**flags: Any) -> Settings:
         If a value is not admissible; the message names each.
     """
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        given = {name: value for name, value in flags.items() if value is not None}
+        settings = Settings(**given)
+        settings._origins.update(_origins_of(given))
+        return settings
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
         raise ParameterError(f"settings are not admissible: {faults}") from error

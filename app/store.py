@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, event
 
 from app.schema import blocks, champions, counters, points, quarantine
+from app.secrecy import shown_url
 from features.bearing import Bearing
 from features.errors import RacewayError
 
@@ -118,10 +119,9 @@ def open_store(url: str, *, migrate: bool = False) -> Engine:
             _migrate(engine)
         with reading(engine) as connection:
             connection.execute(sa.select(points).limit(1)).all()
-    except (sa.exc.SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        shown = sa.make_url(url).render_as_string(hide_password=True)
-        raise StoreError(f"database {shown} cannot be used ({cause}); `raceway doctor` tells more") from error
+    except (sa.exc.SQLAlchemyError, OSError, ImportError, ValueError) as error:
+        cause = str(getattr(error, "orig", None) or error).replace(url, shown_url(url))
+        raise StoreError(f"database {shown_url(url)} cannot be used ({cause}); `raceway doctor` tells more") from error
     return engine
 
 

@@ -89,12 +89,10 @@ def _show(text: str, output: Path | None) -> None:
 @click.command()
 @click.pass_context
 def settings(ctx: click.Context) -> None:
-    """List the settings with their values, as environment variables."""
-    found = settings_of(ctx)
-    secret = {f"RACEWAY_{name.upper()}" for name, field in type(found).model_fields.items() if not field.repr}
-    for name, value in found.environment().items():
-        shown = "***" if name in secret and value else value
-        click.echo(f"{name}={shown}")
+    """List the settings with their values, as environment variables, and where each comes from; secrets are masked."""
+    for one in settings_of(ctx).shown():
+        comes = "" if one.origin == "default" else f"  # {one.origin}"
+        click.echo(f"RACEWAY_{one.name.upper()}={one.value}{comes}")
 
 
 @click.command()

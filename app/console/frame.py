@@ -19,7 +19,17 @@ from app.settings import Settings
 __all__ = ["draw_console"]
 
 # A phone's screen is short: Streamlit's space above the title is halved.
-_STYLE = "<style>[data-testid='stMainBlockContainer'] { padding-top: 3.5rem; padding-bottom: 3rem; }</style>"
+# Figures stand two in a row there, where Streamlit would give each a row of its own.
+_STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding-top: 3.5rem; padding-bottom: 3rem; }
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] h1 { font-size: 1.9rem; padding: 0.5rem 0; }
+  [data-testid="stMetricValue"] { font-size: 1.5rem; }
+  [data-testid="stColumn"]:has([data-testid="stMetric"]):not(:has(iframe, [data-testid="stDataFrame"])) {
+    min-width: calc(50% - 1rem); flex: 1 1 calc(50% - 1rem);
+  }
+}
+</style>"""
 
 
 def draw_console(engine: Engine, settings: Settings, user: User) -> None:

@@ -36,6 +36,8 @@ def console_command(settings: Settings) -> list[str]:
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
+        # What went wrong stands in the log; a reader is told that something did.
+        "client.showErrorDetails": "type",
         # Streamlit's own red would say that something is wrong wherever something is chosen.
         "theme.light.primaryColor": BLUE,
         "theme.dark.primaryColor": SKY,

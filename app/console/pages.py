@@ -11,11 +11,13 @@ from app.access.roles import Right, User
 from app.console.addresses import Page
 from app.console.alarms import alarms_page
 from app.console.assets import assets_page
+from app.console.audit import audit_page
 from app.console.data import data_page
 from app.console.fleet import fleet_page
 from app.console.machine import machine_page
 from app.console.models import models_page
 from app.console.nodes import nodes_page
+from app.console.settings import settings_page
 from app.settings import Settings
 
 __all__ = ["PAGES", "Listed"]
@@ -41,4 +43,6 @@ PAGES: tuple[Listed, ...] = (
     Listed("nodes", "Nodes", "sensors", "look", nodes_page),
     Listed("assets", "Assets", "account_tree", "look", assets_page),
     Listed("data", "Data", "database", "look", data_page),
+    Listed("settings", "Settings", "settings", "look", settings_page),
+    Listed("audit", "Audit", "history", "roll out", audit_page),
 )

@@ -14,7 +14,7 @@ from app.access.passwords import accounts_of
 from app.access.roles import User
 from app.settings import Settings
 
-__all__ = ["ask_to_log_in", "current_user", "leave"]
+__all__ = ["ask_to_log_in", "current_user", "leave", "send_to"]
 
 
 def current_user(engine: Engine, settings: Settings) -> User | None:
@@ -38,7 +38,7 @@ def ask_to_log_in(settings: Settings) -> None:
     if not oidc_configured():
         # A page that was open when its session ended: the browser asks for it anew and is sent to the form.
         st.info("You are not logged in. [Log in](/login)")
-        _send_to("/login")
+        send_to("/login")
         return
     if claims := _claims():
         st.error(f"{claims.get('email') or claims.get('sub')} has no role here; ask who runs Raceway for one.")
@@ -55,8 +55,9 @@ def leave() -> None:
     if _claims():
         st.logout()
     else:
-        _send_to("/logout")
+        send_to("/logout")
 
 
-def _send_to(path: str) -> None:
+def send_to(path: str) -> None:
+    """Let the browser load another path of ours."""
     st.html(f"<script>window.location.assign({path!r})</script>", unsafe_allow_javascript=True)

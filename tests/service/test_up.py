@@ -24,6 +24,8 @@ from app.store import open_store, point_rows, reading
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
 
+_SECRET = "s3cr3t-w0rd"
+
 
 def _start(settings: Settings) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "app.cli", "up", "--machines", "6"]
@@ -61,7 +63,10 @@ def _alive(folder: Path) -> list[str]:
 
 
 def test_it_lives_ends_without_a_trace_and_remembers(tmp_path: Path) -> None:
-    settings = load_settings(data_dir=tmp_path / "plant", console_port=free_port(), embedded_port=free_port())
+    secrets = dict.fromkeys(("broker_password", "smtp_password", "workorder_token"), _SECRET)
+    hooks = {"notify_webhook": f"http://127.0.0.1:1/{_SECRET}", "smtp_url": f"smtp://raceway:{_SECRET}@127.0.0.1:1"}
+    ports = {"console_port": free_port(), "embedded_port": free_port()}
+    settings = load_settings(data_dir=tmp_path / "plant", log_level="debug", **ports, **hooks, **secrets)
     stored = 0
     for _ in range(2):
         up = _start(settings)
@@ -69,10 +74,16 @@ def test_it_lives_ends_without_a_trace_and_remembers(tmp_path: Path) -> None:
             assert _wait(lambda: _answers(settings.console_port), seconds=60)
             before, stored = stored, _wait(partial(_more_blocks, settings, than=stored + 30), seconds=60)
             assert stored >= before + 30
+            commands = _alive(tmp_path)
+            assert len(commands) >= 7
+            assert _SECRET not in "\n".join(commands)
         finally:
             up.send_signal(signal.SIGINT)
             output, _ = up.communicate(timeout=60)
         assert "Console:" in output
+        assert "Nobody is entered: whoever uses this machine works as" in output
+        assert _SECRET not in output
+        assert _SECRET not in "\n".join(log.read_text() for log in (settings.data_dir / "logs").iterdir())
         assert up.returncode == 0
         assert _alive(tmp_path) == []
     with reading(open_store(settings.database)) as connection:

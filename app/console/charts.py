@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.console.decimate import decimated
 from app.console.queries import AlarmRow, Trend
+from app.console.units import Units
 from app.console.words import local_times, zone_name
 from app.palette import BLUE, FAULT_COLOURS, GREY, RED
 from features.bearing import Bearing
@@ -19,6 +20,7 @@ from features.spectral import amplitude_spectrum
 
 __all__ = [
     "envelope_chart",
+    "new_figure",
     "probability_chart",
     "scalogram_chart",
     "spark_line",
@@ -36,7 +38,8 @@ _IMAGE_ROWS, _IMAGE_COLUMNS, _IMAGE_SAMPLES = 72, 200, 16_384
 _MORLET_W0 = 6.0
 
 
-def _figure(*, key: str, height: int, x: str, y: str) -> go.Figure:
+def new_figure(*, key: str, height: int, x: str, y: str) -> go.Figure:
+    """An empty chart in the manner of the console; under the same key it keeps its zoom."""
     figure = go.Figure()
     figure.update_layout(
         height=height,
@@ -66,7 +69,7 @@ def spark_line(trend: Trend, *, most: int = 60) -> list[float]:
 
 def trend_chart(trend: Trend, alarms: Sequence[AlarmRow], *, key: str) -> go.Figure:
     """Score of each window with the threshold; alarms shaded."""
-    figure = _figure(key=key, height=300, x=f"time ({zone_name()})", y="anomaly score")
+    figure = new_figure(key=key, height=300, x=f"time ({zone_name()})", y="anomaly score")
     known = np.isfinite(trend.score)
     times, runs = local_times(trend.start_ns[known]), _runs(trend.start_ns[known])
     kept, _ = decimated(np.arange(times.size), trend.score[known], most=_POINTS)
@@ -127,7 +130,7 @@ def scalogram_chart(x: NDArray[np.float32], rate_hz: float, *, unit: str, key: s
     lowest = 1.5 * np.sqrt(2.0) * _MORLET_W0 * rate_hz / (np.pi * x.size)
     frequencies = np.geomspace(lowest, 0.45 * rate_hz, _IMAGE_ROWS)
     image = scalogram(x - x.mean(), rate_hz, frequencies_hz=frequencies, columns=_IMAGE_COLUMNS, w0=_MORLET_W0)
-    figure = _figure(key=key, height=340, x="time in the window (s)", y="frequency (Hz)")
+    figure = new_figure(key=key, height=340, x="time in the window (s)", y="frequency (Hz)")
     figure.add_heatmap(
         x=image.times_s,
         y=frequencies,
@@ -151,21 +154,24 @@ def scalogram_chart(x: NDArray[np.float32], rate_hz: float, *, unit: str, key: s
 
 def wave_chart(x: NDArray[np.float32], rate_hz: float, *, unit: str, key: str) -> go.Figure:
     """Waveform of one window."""
-    figure = _figure(
+    figure = new_figure(
         key=key,
         height=260,
         x="time in the window (s)",
-        y=f"{'velocity' if unit == 'mm/s' else 'acceleration'} ({unit})",
+        y=f"{'velocity' if unit in ('mm/s', 'in/s') else 'acceleration'} ({unit})",
     )
     times, values = decimated(np.arange(x.size) / rate_hz, x, most=_POINTS)
     figure.add_scatter(x=times, y=values, mode="lines", line={"color": BLUE, "width": 1}, name="waveform")
     return figure
 
 
-def spectrum_chart(x: NDArray[np.float32], rate_hz: float, *, unit: str, shaft_hz: float | None, key: str) -> go.Figure:
-    """One-sided amplitude spectrum (Hann, peak amplitude) with the shaft speed marked."""
-    figure = _figure(key=key, height=300, x="frequency (Hz)", y=f"amplitude ({unit}, peak)")
-    frequencies, amplitudes = amplitude_spectrum(x, rate_hz)
+def spectrum_chart(
+    x: NDArray[np.float32], rate_hz: float, *, unit: str, units: Units, shaft_hz: float | None, key: str
+) -> go.Figure:
+    """One-sided amplitude spectrum (Hann) of samples in a unit, in those of the reader, with the shaft speed marked."""
+    figure = new_figure(key=key, height=300, x="frequency (Hz)", y=f"amplitude ({units.lines_unit(unit)})")
+    frequencies, peaks = amplitude_spectrum(x, rate_hz)
+    amplitudes = units.lines(peaks, unit)
     shown, heights = decimated(frequencies, amplitudes, most=_POINTS)
     figure.add_scatter(x=shown, y=heights, mode="lines", line={"color": BLUE, "width": 1}, name="spectrum")
     if shaft_hz:
@@ -177,7 +183,7 @@ def envelope_chart(
     x: NDArray[np.float32], rate_hz: float, *, shaft_hz: float | None, bearing: Bearing | None, key: str
 ) -> go.Figure:
     """Squared-envelope spectrum (whitened) with the bearing's fault frequencies and two harmonics of each."""
-    figure = _figure(key=key, height=320, x="frequency (Hz)", y="modulation depth")
+    figure = new_figure(key=key, height=320, x="frequency (Hz)", y="modulation depth")
     frequencies, lines = envelope_spectrum(x, rate_hz)
     orders = bearing.orders if bearing is not None else None
     highest = 4.5 * orders.bpfi * shaft_hz if orders is not None and shaft_hz else 500.0
@@ -201,7 +207,7 @@ def envelope_chart(
 
 def probability_chart(probabilities: dict[str, float], *, names: dict[str, str], key: str) -> go.Figure:
     """Bars of class probabilities, the largest first."""
-    figure = _figure(key=key, height=200, x="probability", y="")
+    figure = new_figure(key=key, height=200, x="probability", y="")
     ordered = sorted(probabilities.items(), key=lambda item: item[1])
     best = ordered[-1][0]
     figure.add_bar(

@@ -1,63 +1,46 @@
-"""One machine: verdict, severity zone, trend with threshold, spectra with fault frequencies, and what they rest on."""
+"""The page of one machine: its state, and one view at a time, so that only what is looked at is computed."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from app.access.roles import User
-from app.alarms.register import HEALTH
-from app.console.addresses import address
-from app.console.charts import (
-    envelope_chart,
-    probability_chart,
-    scalogram_chart,
-    spectrum_chart,
-    trend_chart,
-    wave_chart,
-)
+from app.console.comparison import compare_view
+from app.console.feedback import feedback_section
 from app.console.links import go
-from app.console.plot import plot
-from app.console.queries import (
-    AlarmRow,
-    Trend,
-    VerdictRow,
-    alarm_history,
-    fleet,
-    latest_burst,
-    latest_stretch,
-    latest_verdict,
-    report_trend,
-    speaking_nodes,
-    trend,
-    waveform,
-)
-from app.console.words import KINDS, ZONES, ago, clock, kind_text, state_of
-from app.fleet.nodes import Node
-from app.palette import ZONE_COLOURS
+from app.console.machinenow import now_view
+from app.console.machinetrend import trend_view
+from app.console.queries import fleet, speaking_nodes
+from app.console.report import report_view
+from app.console.spectra import envelope_view, orders_view, spectrum_view, waveform_view
+from app.console.units import Units, units_choice
+from app.console.waterfall import waterfall_view
+from app.console.words import ago, kind_text, state_of
 from app.settings import Settings
-from app.severity import BroadBand, broad_band, span_wanted_s, zone_of
 from app.store import PointRow
-from app.watch import kind_of
-from features.errors import ParameterError
-from features.iso20816 import Severity, limits_named
 
-__all__ = ["machine_page"]
+__all__ = ["VIEWS", "machine_page"]
 
-_SPANS = {"15 minutes": 900, "1 hour": 3600, "6 hours": 21_600, "1 day": 86_400, "everything": None}
-_MOST_WINDOWS = 20_000
-_ALARMS = 20
-_ZONE_HELP = "Of the overall vibration. A young bearing fault hardly moves it; the anomaly score shows that one first."
+VIEWS = (
+    "Now",
+    "Trend",
+    "Spectrum",
+    "Envelope",
+    "Orders",
+    "Waterfall",
+    "Waveform",
+    "Compare",
+    "Feedback",
+    "Report",
+)
 
 
 def machine_page(engine: Engine, settings: Settings, user: User) -> None:
-    """Draw the page of the measuring point in the address, or a choice of them; its content renews itself."""
-    del user
+    """Draw the page of the measuring point in the address, or a choice of them."""
     rows, _ = fleet(engine)
     point_id = st.query_params.get("point")
     if point_id is None:
@@ -68,29 +51,63 @@ def machine_page(engine: Engine, settings: Settings, user: User) -> None:
         st.error(f"No measuring point {point_id!r} is known.")
         return
     st.title(row.name)
-    span = st.segmented_control("Trend over", list(_SPANS), default="1 hour", key="span") or "1 hour"
+    with st.sidebar:
+        units = units_choice()
+    view = _view()
+    if view == "Now":
+        now_view(engine, settings, point_id, units)
+        return
+    _head(engine, settings, point_id)
+    if view == "Feedback":
+        # Not a fragment: what is said here changes the head too.
+        feedback_section(engine, settings, row, user, now_ns=time.time_ns())
+    else:
+        st.fragment(_draw)(view, engine, settings, row, units)
 
-    @st.fragment(run_every=2.0)
-    def content() -> None:
-        rows, active = fleet(engine)
-        current = next(found for found in rows if found.id == point_id)
-        node = speaking_nodes(engine).get(point_id)
-        if node is not None:
-            _of_node(engine, settings, current, active.get(point_id), node, _SPANS[span])
-            return
-        verdict = latest_verdict(engine, point_id)
-        # Each part has a place of its own: what comes and goes in one must not move, and so redraw, the charts below.
-        with st.container():
-            _verdict(settings, current, active.get(point_id), verdict)
-        with st.container():
-            _severity(engine, settings, current, verdict)
-        with st.container():
-            _trend(engine, current, _SPANS[span])
-        with st.container():
-            _signals(engine, current, verdict)
 
-    content()
-    _alarms(engine, point_id)
+def _view() -> str:
+    """Draw the choice of the view, which stands in the address too."""
+    asked = st.query_params.get("view", VIEWS[0])
+    st.session_state.setdefault("view", asked if asked in VIEWS else VIEWS[0])
+    view = st.segmented_control("View", VIEWS, key="view", label_visibility="collapsed") or VIEWS[0]
+    if view != asked:
+        st.query_params["view"] = view
+    return view
+
+
+def _draw(view: str, engine: Engine, settings: Settings, row: PointRow, units: Units) -> None:
+    if view == "Trend":
+        trend_view(engine, settings, row, units)
+    elif view == "Spectrum":
+        spectrum_view(engine, row, units)
+    elif view == "Envelope":
+        envelope_view(engine, row)
+    elif view == "Orders":
+        orders_view(engine, row, units)
+    elif view == "Waterfall":
+        waterfall_view(engine, row, units)
+    elif view == "Waveform":
+        waveform_view(engine, row, units)
+    elif view == "Compare":
+        compare_view(engine, settings, row, units)
+    else:
+        report_view(engine, settings, row, units)
+
+
+@st.fragment(run_every=5.0)
+def _head(engine: Engine, settings: Settings, point_id: str) -> None:
+    """Say on one line how the machine is; what is looked at below stays as it is."""
+    rows, active = fleet(engine)
+    row = next(found for found in rows if found.id == point_id)
+    alarm = active.get(point_id)
+    node = speaking_nodes(engine).get(point_id)
+    symbol, word, colour = state_of(row, alarm, wanted=settings.baseline_windows, node=node)
+    words = [f"{symbol} :{colour}[{word}]"]
+    words += [kind_text(alarm.kind)] if alarm is not None else []
+    ratio = node.ratio if node is not None else row.score / row.threshold if row.score and row.threshold else None
+    words += [f"score / threshold {ratio:.2f}"] if ratio is not None else []
+    words.append(f"seen {ago(row.seen_ns, now_ns=time.time_ns())}")
+    st.markdown(" · ".join(words))
 
 
 def _choice(rows: Sequence[PointRow]) -> None:
@@ -99,221 +116,3 @@ def _choice(rows: Sequence[PointRow]) -> None:
     chosen = st.selectbox("Which machine", list(names), index=None, format_func=lambda point: names[point])
     if chosen is not None:
         go("machine", point=chosen)
-
-
-def _verdict(settings: Settings, row: PointRow, alarm: AlarmRow | None, verdict: VerdictRow | None) -> None:
-    symbol, word, colour = state_of(row, alarm, wanted=settings.baseline_windows)
-    ratio = row.score / row.threshold if row.score is not None and row.threshold else None
-    st.subheader(f"{symbol} :{colour}[{word}]")
-    with st.container():
-        _state(settings, row, alarm)
-    columns = st.columns(4)
-    columns[0].metric("Score / threshold", "unknown" if ratio is None else f"{ratio:.2f}")
-    columns[1].metric("RMS", "unknown" if verdict is None else f"{verdict.rms:.3g} {row.unit}")
-    speed = (verdict.shaft_hz if verdict else None) or row.nominal_shaft_hz
-    columns[2].metric("Shaft speed", "unknown" if speed is None else f"{60.0 * speed:.0f} rpm")
-    columns[3].metric("Last seen", ago(row.seen_ns, now_ns=time.time_ns()))
-    if verdict is not None:
-        _cited(verdict, alarm)
-
-
-def _of_node(
-    engine: Engine, settings: Settings, row: PointRow, alarm: AlarmRow | None, node: Node, span_s: int | None
-) -> None:
-    """The page of a point whose node judges: its verdict, the trend of its reports, and its latest burst."""
-    symbol, word, colour = state_of(row, alarm, wanted=settings.baseline_windows, node=node)
-    with st.container():
-        st.subheader(f"{symbol} :{colour}[{word}]")
-        if alarm is not None:
-            sure = f" ({node.probability:.0%} sure)" if node.probability is not None else ""
-            st.error(f"The node's diagnosis: {kind_text(alarm.kind)}{sure}. Raised {clock(alarm.raised_ns)}.")
-        elif node.state == "fault":
-            st.warning("The node cannot judge now; its log says why.")
-        elif node.state == "commissioning":
-            st.info("The node is learning what is healthy here; it judges once it has done so.")
-    with st.container():
-        columns = st.columns(4)
-        columns[0].metric("Score / threshold", "unknown" if node.ratio is None else f"{node.ratio:.2f}")
-        columns[1].metric("Node", node.name)
-        columns[2].metric("Model of the node", str(node.model) if node.model else "of the factory")
-        columns[3].metric("Last seen", ago(row.seen_ns, now_ns=time.time_ns()))
-        page = address("nodes", node=row.id)
-        st.caption(f"Judged by the node at the machine. [Its state, updates and log]({page})")
-    with st.container():
-        since_ns = 0 if span_s is None else time.time_ns() - span_s * 1_000_000_000
-        found = report_trend(engine, row.id, since_ns=since_ns, most=_MOST_WINDOWS)
-        _scores(engine, row.id, found, f"trend {row.id} {span_s}", "No report with a score in this time.")
-    with st.container():
-        _burst(engine, row)
-
-
-def _burst(engine: Engine, row: PointRow) -> None:
-    found = latest_burst(engine, row.id)
-    if found is None or row.unit is None:
-        st.caption("No samples yet: a node sends some when it raises its alarm, or when it is asked to.")
-        return
-    x, rate_hz, shaft_hz, start_ns = found
-    st.caption(f"Latest samples that the node sent: {x.size / rate_hz:.3g} s of {clock(start_ns)}.")
-    if x.size >= 256:
-        _spectra(row, x, rate_hz, shaft_hz or row.nominal_shaft_hz)
-
-
-def _state(settings: Settings, row: PointRow, alarm: AlarmRow | None) -> None:
-    """Say what the state means: the diagnosis, how far learning is, or what went wrong."""
-    if alarm is not None:
-        st.error(f"Diagnosis: {kind_text(alarm.kind)}. Raised {clock(alarm.raised_ns)}.")
-    elif row.state == "learning":
-        have, wanted = min(row.baseline_have, settings.baseline_windows), settings.baseline_windows
-        st.progress(have / wanted, text=f"Learning what is healthy here: {have} of {wanted} windows")
-        if row.failure:
-            st.warning(f"It learns anew: {row.failure}")
-    elif row.state == "training":
-        st.info("The healthy start is complete; its baseline is being trained.")
-    elif row.state == "failed":
-        st.error(f"No baseline could be learned: {row.failure}")
-
-
-def _cited(verdict: VerdictRow, alarm: AlarmRow | None) -> None:
-    """Class probabilities, and the window, bundle and contract that the verdict cites."""
-    probabilities = verdict.probabilities or (alarm.probabilities if alarm else None)
-    if probabilities:
-        kind = kind_of(verdict.probabilities) or (alarm.kind if alarm else None)
-        st.markdown(f"**Latest verdict:** {kind_text(kind)}")
-        plot(probability_chart(probabilities, names=KINDS, key="probabilities"), key="probabilities")
-    made_by = [f"window of {clock(verdict.start_ns)}, {(verdict.end_ns - verdict.start_ns) / 1e6:.0f} ms"]
-    made_by += [f"baseline {verdict.bundle}"] if verdict.bundle else []
-    made_by += [f"network {verdict.diagnosis_bundle}"] if verdict.diagnosis_bundle else []
-    made_by.append(f"features {verdict.contract}")
-    st.caption("Cites " + " · ".join(made_by))
-
-
-def _severity(engine: Engine, settings: Settings, row: PointRow, verdict: VerdictRow | None) -> None:
-    """Velocity in the band of ISO 20816 and the zone of the machine's group, or why there is none."""
-    if verdict is None or row.unit is None:
-        return
-    st.markdown("##### Vibration severity")
-    shaft_hz = verdict.shaft_hz or row.nominal_shaft_hz
-    span_s = span_wanted_s(shaft_hz, rate_hz=verdict.rate_hz, n_channels=max(1, len(row.channels)))
-    stretch = latest_stretch(engine, row.id, end_ns=verdict.end_ns, span_s=span_s)
-    if stretch is None:
-        st.caption("The waveform of the latest window is no longer kept.")
-        return
-    try:
-        measured = broad_band(stretch.x, stretch.rate_hz, unit=row.unit, shaft_hz=shaft_hz)
-    except ParameterError as error:
-        st.caption(f"No velocity can be given: {error}.")
-        return
-    rests_on = f"From the latest {stretch.span_s:.3g} s without a pause, {_channel(row, measured)}."
-    if not shaft_hz:
-        rests_on += " The speed is not known; 600 rpm or more is assumed."
-    _zone(settings, row, measured, rests_on)
-
-
-def _channel(row: PointRow, measured: BroadBand) -> str:
-    name = row.channels[measured.channel] if measured.channel < len(row.channels) else str(measured.channel)
-    return f"channel {name}" if len(row.channels) < 2 else f"channel {name}, the largest of {len(row.channels)}"
-
-
-def _zone(settings: Settings, row: PointRow, measured: BroadBand, rests_on: str) -> None:
-    judged, words = _judged(settings, row, measured)
-    band = f"RMS, {measured.low_hz:g} to {measured.high_hz:g} Hz"
-    slow = measured.displacement_um is not None
-    *metrics, text = st.columns([1, 1, 1, 1] if slow else [1, 1, 2])
-    metrics[0].metric("Zone", "unknown" if judged is None else judged.zone, help=_ZONE_HELP)
-    metrics[1].metric(f"Velocity {band}", f"{measured.velocity_mm_s:.2f} mm/s")
-    if slow:
-        metrics[2].metric(f"Displacement {band}", f"{measured.displacement_um:.1f} um")
-    with text:
-        if judged is not None:
-            # Letter and words say what the colour says.
-            square = f'<span style="color:{ZONE_COLOURS[judged.zone]}">\u25a0</span>'
-            st.markdown(f"{square} Zone {judged.zone}: {ZONES[judged.zone]}", unsafe_allow_html=True)
-        st.caption(f"{words} {rests_on}")
-
-
-def _judged(settings: Settings, row: PointRow, measured: BroadBand) -> tuple[Severity | None, str]:
-    """The zone and the limits it rests on, or None and why there is none."""
-    if row.iso_group is None:
-        return None, (
-            "No machine group is known here: publish `iso_group`, such as `group-2-rigid`, on its `about` topic."
-        )
-    try:
-        limits = limits_named(row.iso_group, settings.zone_limits())
-    except ParameterError as error:
-        return None, f"No zone can be given: {error}."
-    judged = zone_of(measured, limits)
-    words = f"{_boundaries(judged)} {limits.description} ({limits.citation})."
-    if measured.slow and limits.displacement_um is not None and measured.displacement_um is None:
-        words += " Displacement, which counts too below 600 rpm, wants 4 s without a pause."
-    return judged, words
-
-
-def _boundaries(judged: Severity) -> str:
-    a, b, c = judged.limits
-    return f"{judged.name}, RMS {judged.quantity}: A to {a:g}, B to {b:g}, C to {c:g} {judged.unit}, D above."
-
-
-def _trend(engine: Engine, row: PointRow, span_s: int | None) -> None:
-    since_ns = 0 if span_s is None else time.time_ns() - span_s * 1_000_000_000
-    found = trend(engine, row.id, since_ns=since_ns, most=_MOST_WINDOWS)
-    key = f"trend {row.id} {span_s}"
-    _scores(engine, row.id, found, key, "Scores appear once the baseline is learned.")
-
-
-def _scores(engine: Engine, point_id: str, found: Trend, key: str, none: str) -> None:
-    st.markdown("##### Anomaly score")
-    if not (found.score == found.score).any():
-        st.caption(none)
-        return
-    history = alarm_history(engine, point_id, most=_ALARMS)
-    plot(trend_chart(found, history, key=key), key="trend")
-
-
-def _signals(engine: Engine, row: PointRow, verdict: VerdictRow | None) -> None:
-    if verdict is None or row.unit is None:
-        return
-    x = waveform(engine, row.id, start_ns=verdict.start_ns, end_ns=verdict.end_ns)
-    if x is None or x.size < 256:
-        st.caption("The waveform of the latest window is no longer kept.")
-        return
-    _spectra(row, x, verdict.rate_hz, verdict.shaft_hz or row.nominal_shaft_hz)
-
-
-def _spectra(row: PointRow, x: NDArray[np.float32], rate_hz: float, shaft_hz: float | None) -> None:
-    key, unit = row.id, row.unit or ""
-    st.markdown(f"##### Envelope spectrum{'' if row.bearing is None else f' · bearing {row.bearing.name}'}")
-    chart = envelope_chart(x, rate_hz, shaft_hz=shaft_hz, bearing=row.bearing, key=f"envelope {key}")
-    plot(chart, key="envelope")
-    if row.bearing is None:
-        st.caption("No bearing is known here: publish it on the point's `about` topic to see its fault frequencies.")
-    left, right = st.columns(2)
-    with left:
-        st.markdown("##### Spectrum")
-        plot(spectrum_chart(x, rate_hz, unit=unit, shaft_hz=shaft_hz, key=f"spectrum {key}"), key="spectrum")
-    with right:
-        st.markdown("##### Waveform")
-        plot(wave_chart(x, rate_hz, unit=unit, key=f"wave {key}"), key="wave")
-    if st.toggle("Scalogram", key="scalogram", help="Amplitude over time and frequency: impacts stand upright in it."):
-        plot(scalogram_chart(x, rate_hz, unit=unit, key=f"scalogram {key}"), key="scalogram chart")
-        st.caption("Complex Morlet wavelet, w0 = 6. Outside the dotted lines the edges of the window show.")
-
-
-def _alarms(engine: Engine, point_id: str) -> None:
-    history = alarm_history(engine, point_id, most=_ALARMS)
-    st.markdown("##### Alarms")
-    if not history:
-        st.caption("None so far.")
-        return
-    st.dataframe(
-        [
-            {
-                "Raised": clock(alarm.raised_ns),
-                "Cleared": "active" if alarm.cleared_ns is None else clock(alarm.cleared_ns),
-                "Diagnosis": KINDS.get(alarm.kind or "", "unknown"),
-                "Judged by": "server" if alarm.tag == HEALTH else "node",
-                "Score / threshold when raised": round(alarm.ratio, 2),
-            }
-            for alarm in history
-        ],
-        hide_index=True,
-    )

@@ -26,6 +26,7 @@ _IN_OURS = {"g": 1.0, "m/s2": 1.0 / _GRAVITY_M_S2, "mm/s": 1.0, "in/s": _INCH_MM
 _OF_PEAK = {"peak": 1.0, "RMS": float(np.sqrt(0.5)), "peak to peak": 2.0}
 _CHOICES = {"acceleration": Acceleration, "velocity": Velocity, "displacement": Displacement, "amplitude": Amplitude}
 _LABELS = {"amplitude": "Lines of spectra as"}
+_DECIMALS = {"mm/s": 2, "in/s": 3, "um": 1, "mil": 2}
 _KEPT = "units of the reader"
 
 
@@ -84,6 +85,17 @@ class Units:
     def text(self, value: float, unit: str, *, digits: int = 3) -> str:
         """A number with its unit, to some digits that count."""
         return f"{value * self.factor(unit):.{digits}g} {self.shown(unit)}".rstrip()
+
+    def fixed(self, value: float, unit: str) -> str:
+        """A number with its unit, to as many decimals as its unit has in standards.
+
+        Examples
+        --------
+        >>> Units().fixed(2.8, "mm/s"), Units(velocity="in/s").fixed(2.8, "mm/s")
+        ('2.80 mm/s', '0.110 in/s')
+        """
+        shown = self.shown(unit)
+        return f"{value * self.factor(unit):.{_DECIMALS.get(shown, 2)}f} {shown}"
 
     def as_text(self) -> str:
         """All choices on one line, for an address."""

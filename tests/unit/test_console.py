@@ -13,7 +13,7 @@ import streamlit as st
 from making import POINT, arrival, block
 from streamlit.testing.v1 import AppTest
 
-import app.console.machine
+import app.console.machinenow
 from app.codec import encode_about
 from app.console.charts import envelope_chart, scalogram_chart, spark_line, trend_chart
 from app.console.decimate import decimated
@@ -197,7 +197,7 @@ def test_a_scalogram_is_made_only_where_it_is_shown(filled: sa.Engine, monkeypat
         made.append(x.size)
         return scalogram_chart(x, *args, **kwargs)
 
-    monkeypatch.setattr(app.console.machine, "scalogram_chart", counted)
+    monkeypatch.setattr(app.console.machinenow, "scalogram_chart", counted)
     page = _described(filled, iso_group=None)
     assert made == []
     page.toggle[0].set_value(True).run()

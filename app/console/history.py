@@ -1,0 +1,186 @@
+"""What the store keeps of a point's past: features over time, and the samples nearest to any time; always bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy import Engine
+
+from app.console.queries import latest_stretch
+from app.schema import blocks, windows
+from app.store import PointRow, features_from_blob, reading
+from features.contract import WATCHED
+
+__all__ = ["Excerpt", "Past", "excerpt_near", "kept_spans", "nearest_kept", "past"]
+
+# Windows and blocks that are looked through at most; older ones are not seen.
+_MOST_LOOKED = 200_000
+_MOST_NEAR = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """Windows of a point over time, thinned evenly.
+
+    Attributes
+    ----------
+    start_ns : ndarray of int64, shape (windows,)
+        Ascending.
+    score, threshold, rms, shaft_hz, load : ndarray of float64, shape (windows,)
+        NaN where unknown.
+    features : ndarray of float32, shape (windows, channels, features)
+        Of the contract's watched profile; NaN where a window was stored under another one.
+    step : int
+        One of so many windows is here.
+    """
+
+    start_ns: NDArray[np.int64]
+    score: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+    rms: NDArray[np.float64]
+    shaft_hz: NDArray[np.float64]
+    load: NDArray[np.float64]
+    features: NDArray[np.float32]
+    step: int
+
+
+@dataclass(frozen=True, eq=False)
+class Excerpt:
+    """Samples without a gap; `x` is float32 of shape (channels, n), in the unit of the point."""
+
+    x: NDArray[np.float32]
+    rate_hz: float
+    end_ns: int
+    shaft_hz: float | None
+
+    @property
+    def start_ns(self) -> int:
+        """Time of the first sample."""
+        return self.end_ns - round(self.span_s * 1e9)
+
+    @property
+    def span_s(self) -> float:
+        """Seconds that the samples last."""
+        return float(self.x.shape[-1] / self.rate_hz)
+
+
+def past(engine: Engine, point_id: str, *, since_ns: int = 0, until_ns: int | None = None, most: int) -> Past:
+    """Windows of a stretch of time, each so many-th where there are more than are wanted.
+
+    Parameters
+    ----------
+    engine : Engine
+    point_id : str
+    since_ns, until_ns : int
+        First start, and start before which to end; None for no end.
+    most : int
+        Most windows given.
+    """
+    one = windows.c
+    own = (one.point_id == point_id) & (one.start_ns >= since_ns)
+    if until_ns is not None:
+        own &= one.start_ns < until_ns
+    found = sa.select(one.id).where(own).order_by(one.start_ns.desc()).limit(_MOST_LOOKED)
+    columns = (one.start_ns, one.score, one.threshold, one.rms, one.shaft_hz, one.load, one.contract, one.features)
+    with reading(engine) as connection:
+        ids = connection.execute(found).scalars().all()
+        step = max(1, -(-len(ids) // most))
+        wanted = ids[::step][::-1]
+        # SQLite takes so many parameters and no more.
+        rows = [
+            row
+            for first in range(0, len(wanted), 500)
+            for row in connection.execute(
+                sa.select(*columns).where(one.id.in_(wanted[first : first + 500])).order_by(one.start_ns)
+            )
+        ]
+    numbers = np.array([[np.nan if v is None else v for v in row[1:6]] for row in rows], dtype=float).reshape(-1, 5)
+    times = np.array([row.start_ns for row in rows], dtype=np.int64)
+    score, threshold, rms, shaft_hz, load = numbers.T
+    features = _features([(row.contract, row.features) for row in rows])
+    return Past(times, score, threshold, rms, shaft_hz, load, features, step)
+
+
+def _features(rows: Sequence[tuple[str, bytes]]) -> NDArray[np.float32]:
+    """Features of windows given by contract and blob, shape (windows, channels, features)."""
+    n = len(WATCHED.features)
+    found = [features_from_blob(blob) if contract == WATCHED.hash else None for contract, blob in rows]
+    channels = max((one.size // n for one in found if one is not None), default=1)
+    table = np.full((len(rows), channels, n), np.nan, dtype=np.float32)
+    for i, one in enumerate(found):
+        if one is not None:
+            table[i, : one.size // n] = one.reshape(-1, n)
+    return table
+
+
+def nearest_kept(engine: Engine, point_id: str, at_ns: int | None = None) -> int | None:
+    """End of the last block up to a time whose samples are kept, else of the first one after it.
+
+    Parameters
+    ----------
+    engine : Engine
+    point_id : str
+    at_ns : int or None
+        None for the latest there is.
+    """
+    one = blocks.c
+    own = one.point_id == point_id
+    before = own if at_ns is None else own & (one.end_ns <= at_ns)
+    with reading(engine) as connection:
+        found: int | None = connection.execute(_first_kept(before, one.end_ns.desc())).scalar()
+        if found is None and at_ns is not None:
+            found = connection.execute(_first_kept(own & (one.end_ns > at_ns), one.end_ns.asc())).scalar()
+    return found
+
+
+def _first_kept(own: sa.ColumnElement[bool], order: sa.UnaryExpression[int]) -> sa.Select[Any]:
+    kept = blocks.c.waveform.is_not(None).label("kept")
+    near = sa.select(blocks.c.end_ns, kept).where(own).order_by(order).limit(_MOST_NEAR).subquery()
+    ordered = near.c.end_ns.desc() if order.modifier is sa.sql.operators.desc_op else near.c.end_ns.asc()
+    return sa.select(near.c.end_ns).where(near.c.kept).order_by(ordered).limit(1)
+
+
+def kept_spans(engine: Engine, point_id: str, *, since_ns: int = 0, most: int) -> list[int]:
+    """Ends of blocks whose samples are kept, evenly over those there are, oldest first."""
+    one = blocks.c
+    own = (one.point_id == point_id) & (one.end_ns > since_ns)
+    kept = one.waveform.is_not(None).label("kept")
+    near = sa.select(one.end_ns, kept).where(own).order_by(one.end_ns.desc()).limit(_MOST_NEAR).subquery()
+    query = sa.select(near.c.end_ns).where(near.c.kept).order_by(near.c.end_ns)
+    with reading(engine) as connection:
+        ends = connection.execute(query).scalars().all()
+    if len(ends) <= most:
+        return list(ends)
+    return [ends[round(i)] for i in np.linspace(0, len(ends) - 1, most)]
+
+
+def excerpt_near(engine: Engine, row: PointRow, *, at_ns: int | None = None, span_s: float) -> Excerpt | None:
+    """The samples of all channels nearest to a time, as many without a gap as are kept, up to a span.
+
+    Parameters
+    ----------
+    engine : Engine
+    row : PointRow
+    at_ns : int or None
+        None for the latest there are.
+    span_s : float
+        Most seconds wanted.
+
+    Returns
+    -------
+    Excerpt or None
+        None where no samples of the point are kept.
+    """
+    end_ns = nearest_kept(engine, row.id, at_ns)
+    found = None if end_ns is None else latest_stretch(engine, row.id, end_ns=end_ns, span_s=span_s)
+    if end_ns is None or found is None:
+        return None
+    query = sa.select(blocks.c.shaft_hz).where(blocks.c.point_id == row.id, blocks.c.end_ns == end_ns).limit(1)
+    with reading(engine) as connection:
+        shaft_hz = connection.execute(query).scalar()
+    return Excerpt(found.x, found.rate_hz, end_ns, shaft_hz or row.nominal_shaft_hz)

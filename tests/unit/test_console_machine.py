@@ -1,0 +1,221 @@
+"""The views of the machine page, what its cursors read, and what it gives to take away."""
+
+from __future__ import annotations
+
+import io
+import time
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+import streamlit as st
+from making import POINT, arrival, block
+from streamlit.testing.v1 import AppTest
+
+from app.access.roles import User
+from app.codec import encode_about
+from app.console.comparison import differences
+from app.console.cursors import harmonics, marks_at, sidebands
+from app.console.export import Table, csv_bytes, parquet_bytes, past_table
+from app.console.history import excerpt_near, kept_spans, nearest_kept, past
+from app.console.launch import ENTRY
+from app.console.lines import density, envelope_band, orders, spectrum
+from app.console.machine import VIEWS
+from app.console.machinetrend import events_of
+from app.console.queries import fleet
+from app.console.report import machine_report
+from app.console.units import Units
+from app.intake import Arrival
+from app.labels.records import give
+from app.pipeline import Pipeline
+from app.schema import blocks, points, windows
+from app.settings import Settings
+from app.store import features_from_blob, open_store, writing
+from app.wire import About
+from features.bearing import bearing_named
+from features.contract import WATCHED
+from features.errors import ParameterError
+from features.spectral import amplitude_spectrum
+
+_RATE_HZ = 12_800.0
+_BLOCK_NS = 160_000_000
+
+
+@pytest.fixture
+def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    st.cache_resource.clear()
+    return open_store(settings.database, migrate=True)
+
+
+@pytest.fixture
+def filled(engine: sa.Engine, settings: Settings) -> sa.Engine:
+    """A point with twelve blocks of a sine of 1 g at 400 Hz and noise, and a note."""
+    now_ns = time.time_ns() - 12 * _BLOCK_NS
+    turning = 2.0 * np.pi * 400.0 * np.arange(12 * 2048) / _RATE_HZ
+    x = np.sin(turning) + 0.01 * np.random.default_rng(1).standard_normal(turning.size)
+    codes = np.rint(1000.0 * x).astype(np.int16).reshape(12, 1, 2048)
+    sent = [block(i, start_ns=now_ns + i * _BLOCK_NS, samples=codes[i], shaft_hz=25.0) for i in range(12)]
+    about = About(POINT, "Pump", bearing_named("6205-2RS"), 25.0, "group-2-rigid")
+    messages = [Arrival(POINT.topic("about"), encode_about(about), now_ns)]
+    pipeline = Pipeline(engine, settings)
+    pipeline.process(pipeline.prepare([*messages, *(arrival(one, now_ns=now_ns) for one in sent)]), now_ns=now_ns)
+    with writing(engine) as connection:
+        connection.execute(points.update().values(state="watching", score=1.0, threshold=2.0))
+        connection.execute(windows.update().values(score=1.0, threshold=2.0))
+        give(connection, User("ada", "operator"), str(POINT), "note", now_ns=now_ns + 10**9, why="greased")
+    return engine
+
+
+def _page(view: str, **query: str) -> AppTest:
+    page = AppTest.from_file(str(ENTRY), default_timeout=60)
+    page.query_params["point"] = str(POINT)
+    page.query_params["view"] = view
+    for name, value in query.items():
+        page.query_params[name] = value
+    page.run()
+    # The address of before paths leads to the page of machines in a second run.
+    assert not page.exception
+    return page
+
+
+def _captions(page: AppTest) -> str:
+    return "\n".join(caption.value for caption in page.caption)
+
+
+@pytest.mark.parametrize("view", [view for view in VIEWS if view != "Now"])
+def test_each_view_is_drawn(filled: sa.Engine, view: str) -> None:
+    assert filled is not None
+    page = _page(view)
+    assert page.title[0].value == "Pump"
+    assert any("Healthy" in text.value and "score / threshold 0.50" in text.value for text in page.markdown)
+    if view in ("Spectrum", "Envelope", "Orders", "Waveform", "Compare"):
+        assert "1.92 s at 12800 Hz · radial · 1500 rpm" in _captions(page)
+
+
+def test_the_cursor_reads_the_sine_in_the_units_of_the_address(filled: sa.Engine) -> None:
+    assert filled is not None
+    page = _page("Spectrum", units="m/s2,mm/s,um,RMS")
+    page.session_state["spectrum base"] = 400.0
+    page.session_state["spectrum cursor"] = "harmonics"
+    page.run()
+    assert not page.exception
+    read = page.dataframe[0].value.iloc[0]
+    assert read["Line"] == "1x"
+    assert read["Amplitude (m/s2, RMS)"] == pytest.approx(9.80665 / np.sqrt(2.0), rel=0.01)
+
+
+def test_another_date_shows_the_samples_of_then(filled: sa.Engine) -> None:
+    later = time.time_ns()
+    with writing(filled) as connection:
+        connection.execute(blocks.update().where(blocks.c.sequence > 5).values(waveform=None))
+    assert "0.96 s at" in _captions(_page("Waveform"))
+    ends = kept_spans(filled, str(POINT), most=3)
+    assert len(ends) == 3
+    assert nearest_kept(filled, str(POINT), later) == ends[-1]
+    assert nearest_kept(filled, str(POINT), ends[0] - 1) == ends[0]
+    row = fleet(filled)[0][0]
+    found = excerpt_near(filled, row, at_ns=ends[-1], span_s=0.32)
+    assert found is not None
+    assert (found.x.shape, found.shaft_hz, found.end_ns) == ((1, 4096), 25.0, ends[-1])
+
+
+def test_without_samples_each_view_says_so(filled: sa.Engine) -> None:
+    with writing(filled) as connection:
+        connection.execute(blocks.update().values(waveform=None))
+    assert "No samples of this point are kept." in _captions(_page("Spectrum"))
+    assert "Samples of fewer than two times" in _page("Waterfall").info[0].value
+
+
+def test_the_past_is_what_is_stored_thinned_evenly(filled: sa.Engine) -> None:
+    whole = past(filled, str(POINT), most=100)
+    thin = past(filled, str(POINT), most=4)
+    assert (whole.step, thin.step) == (1, 3)
+    np.testing.assert_array_equal(thin.start_ns, whole.start_ns[::-1][::3][::-1])
+    with filled.connect() as connection:
+        blob = connection.execute(sa.select(windows.c.features).order_by(windows.c.start_ns)).scalars().first()
+    assert blob is not None
+    np.testing.assert_array_equal(whole.features[0].ravel(), features_from_blob(blob))
+    rms = whole.features[:, 0, WATCHED.index("rms")]
+    np.testing.assert_allclose(rms, np.sqrt(0.5), rtol=0.01)
+    with writing(filled) as connection:
+        connection.execute(windows.update().values(contract="another"))
+    assert np.isnan(past(filled, str(POINT), most=100).features).all()
+
+
+def test_what_was_said_is_told_beside_the_past(filled: sa.Engine) -> None:
+    assert [event.words for event in events_of(filled, str(POINT))] == ["note by ada: greased"]
+
+
+def test_cursors_read_sines_as_they_are() -> None:
+    t = np.arange(8192) / 4096.0
+    tones = {50.0: 1.0, 100.0: 0.5, 300.0: 2.0, 293.0: 0.2, 307.0: 0.3}
+    x = sum(height * np.sin(2.0 * np.pi * f * t) for f, height in tones.items())
+    frequencies, lines = amplitude_spectrum(np.asarray(x), 4096.0)
+    read = harmonics(frequencies, lines, base=50.0, n=3)
+    assert [(mark.found, round(mark.amplitude, 3)) for mark in read[:2]] == [(50.0, 1.0), (100.0, 0.5)]
+    assert read[2].amplitude == pytest.approx(0.0, abs=1e-3)
+    around = sidebands(frequencies, lines, carrier=300.0, spacing=7.0, n=1)
+    assert [(mark.name, round(mark.amplitude, 3)) for mark in around] == [("-1", 0.2), ("carrier", 2.0), ("+1", 0.3)]
+    # A base typed a little beside the line still finds it, and what lies outside is left out.
+    assert harmonics(frequencies, lines, base=50.2, n=1)[0].found == 50.0
+    assert marks_at(frequencies, lines, [("below", 0.0), ("above", 1e6)]) == []
+    with pytest.raises(ParameterError, match="harmonic cursor at 0"):
+        harmonics(frequencies, lines, base=0.0, n=1)
+    with pytest.raises(ParameterError, match="sideband cursor at -1"):
+        sidebands(frequencies, lines, carrier=5.0, spacing=-1.0, n=1)
+
+
+def test_spectra_of_a_sine_agree_with_closed_forms() -> None:
+    """1 g peak at 160 Hz is g / (2 pi f) of velocity, and that over 2 pi f of displacement."""
+    x = np.sin(2.0 * np.pi * 160.0 * np.arange(8192) / 8192.0)
+    turning = 2.0 * np.pi * 160.0
+    velocity = spectrum(x, 8192.0, unit="g", quantity="velocity", units=Units(velocity="in/s"))
+    assert velocity.y.max() == pytest.approx(9806.65 / turning / 25.4, rel=1e-6)
+    moved = spectrum(x, 8192.0, unit="m/s2", quantity="displacement", units=Units(amplitude="peak to peak"))
+    assert moved.y.max() == pytest.approx(2.0 * 1e6 / turning**2, rel=1e-6)
+    assert moved.unit == "um, peak to peak"
+    turned = orders(x, 8192.0, shaft_hz=32.0, unit="g", units=Units())
+    assert turned.x[turned.y.argmax()] == pytest.approx(5.0)
+    assert turned.y.max() == pytest.approx(1.0, rel=2e-3)
+    noise = density(x, 8192.0, unit="g", units=Units())
+    assert noise.y.sum() * noise.x[1] == pytest.approx(0.5, rel=1e-3)
+    with pytest.raises(ParameterError, match="acceleration of samples in mm/s"):
+        spectrum(x, 8192.0, unit="mm/s", quantity="acceleration", units=Units())
+
+
+def test_the_band_of_impacts_is_found(rng: np.random.Generator) -> None:
+    t = np.arange(16_384) / 12_800.0
+    ringing = np.exp(-800.0 * (t % 0.02)) * np.sin(2.0 * np.pi * 3000.0 * (t % 0.02))
+    low, high = envelope_band(3.0 * ringing + 0.1 * rng.standard_normal(t.size), 12_800.0)
+    assert low < 3000.0 < high
+
+
+def test_differences_are_in_robust_deviations_of_before(rng: np.random.Generator) -> None:
+    then = rng.standard_normal((2001, 2)) * (1.0, 5.0)
+    now = then[:50] * 0.0 + (3.0, 0.0)
+    found = differences(now, then, names=("a", "b"), units=("g", "1"))
+    assert [one.feature for one in found] == ["a", "b"]
+    assert found[0].sigmas == pytest.approx(3.0, rel=0.1)
+    assert np.isnan(differences(now, np.zeros((5, 2)), names=("a", "b"), units=("", ""))[0].sigmas)
+    with pytest.raises(ParameterError, match="0 windows"):
+        differences(now[:0], then, names=("a", "b"), units=("", ""))
+
+
+def test_files_hold_what_is_shown(filled: sa.Engine) -> None:
+    row = fleet(filled)[0][0]
+    found = past(filled, str(POINT), most=100)
+    table = past_table(found, row)
+    read = pq.read_table(io.BytesIO(parquet_bytes(table)))
+    np.testing.assert_array_equal(read["radial: rms (g)"].to_numpy(), found.features[:, 0, WATCHED.index("rms")])
+    assert read.schema.metadata[b"features"] == WATCHED.hash.encode()
+    text = csv_bytes(Table({"f (Hz)": np.array([1.0]), "a (g)": np.array([0.25])}, {"made": "here"})).decode()
+    assert text.splitlines() == ["# made: here", "f (Hz),a (g)", "1.0,0.25"]
+
+
+def test_the_report_is_a_pdf_of_three_pages(filled: sa.Engine, settings: Settings) -> None:
+    made = machine_report(filled, settings, fleet(filled)[0][0], Units(), now_ns=time.time_ns(), zone="Europe/Berlin")
+    assert made.startswith(b"%PDF")
+    assert made.count(b"/Type /Page\n") + made.count(b"/Type /Page ") == 3

@@ -110,3 +110,27 @@ def _lived_through(settings: Settings, script: Script) -> dict[str, Any]:
 def _of_other_seeds(path: Path, seed: int) -> list[dict[str, Any]]:
     rows = json.loads(path.read_text(encoding="utf-8"))["systems"]
     return [row for row in rows if row["seed"] != seed]
+
+
+@demo.command("history")
+@click.option("--machines", default=50, show_default=True, type=click.IntRange(6, 500))
+@click.option("--days", default=90, show_default=True, type=click.IntRange(3, 365))
+@click.option("--seed", default=SEED, show_default=True, help="Of the plant and of what befell it.")
+@click.option("--data-dir", type=click.Path(path_type=Path), required=True, help="Empty folder to write it to.")
+@click.pass_context
+def demo_history(ctx: click.Context, /, *, machines: int, days: int, seed: int, data_dir: Path) -> None:
+    """Write months of a plant at once, for looking at a full console: `raceway --data-dir FOLDER console`.
+
+    Windows and waveforms are simulated; scores, diagnoses, deeds and retraining are made up to fit them, so that
+    nothing of it says how well Raceway judges: `raceway demo day` does that.
+    """
+    from app.commands.context import share_bar
+    from app.demo.history import HistoryPlan, write_history
+
+    ctx.find_root().obj = {**(ctx.find_root().obj or {}), "data_dir": data_dir}
+    settings = settings_of(ctx)
+    plan = HistoryPlan(machines, days, time.time_ns(), seed)
+    with share_bar("Writing") as show:
+        rows = write_history(settings, plan, progress=lambda share: show(round(1000 * share), 1000))
+    click.echo(f"{rows['windows']:,} windows of {machines} machines, {rows['alarms']} alarms, {rows['labels']} labels")
+    click.echo(f"Look at it with: raceway --data-dir {data_dir} console")

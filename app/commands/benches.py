@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from app.commands.context import progress_bar, quiet_tensorflow, settings_of
-from app.commands.figures import measured
+from app.commands.figures import SEED, measured
 
 __all__ = ["bench"]
 
@@ -59,3 +60,21 @@ def bench_fleet(
     plan = FleetPlan(nodes, 60.0 * minutes, loss, kills_gateway=kill_gateway)
     with progress_bar("Running", 100) as show:
         return bench_fleet(plan, progress=lambda share: show(round(100 * share)))
+
+
+@bench.command("console")
+@click.option("--repeats", default=7, show_default=True, type=click.IntRange(1, 100), help="Of each page.")
+@click.option("--machines", default=50, show_default=True, type=click.IntRange(6, 500))
+@click.option("--days", default=90, show_default=True, type=click.IntRange(3, 365))
+@click.option("--seed", default=SEED, show_default=True)
+@click.option("--page", "pages", multiple=True, help="Only this page; again for more.")
+@click.option("--history", type=click.Path(exists=True, path_type=Path), help="Data folder of `raceway demo history`.")
+@click.option("--pictures", type=click.Path(path_type=Path), help="Folder for a picture of each page.")
+@measured
+def bench_console(ctx: click.Context, /, *, history: Path | None, **options: Any) -> dict[str, Any]:
+    """First paint and an interaction of every page of the console in Chromium, over months of a plant's history."""
+    settings_of(ctx)
+    from app.bench_console import ConsolePlan, bench_console
+
+    with progress_bar("Measuring", 100) as show:
+        return bench_console(ConsolePlan(**options), history=history, progress=lambda share: show(round(100 * share)))

@@ -1,0 +1,65 @@
+// What a page of the console looks like from inside, noted at each frame: drawn, whole, answered. In frames of charts idle.
+(() => {
+  if (window !== window.top) return;
+  const watch = { main: null, first: null, whole: null, since: null, ran: false, answer: null };
+  window.racewayWatch = watch;
+  const LOADING = '[data-testid="stSkeleton"], [data-testid="stSpinner"], [data-testid="stAppSkeleton"]';
+  const shown = (element) => element.getClientRects().length > 0;
+  const within = (root, selector) => [...root.querySelectorAll(selector)].some(shown);
+  const charts = (root) => [...root.querySelectorAll("iframe")].filter(shown);
+  const drawn = (frame) => {
+    try { return frame.contentDocument.querySelector(".main-svg") !== null; } catch { return false; }
+  };
+  const app = () => document.querySelector('[data-testid="stApp"]');
+  const body = () => document.querySelector('[data-testid="stMain"]');
+  const running = () => app() === null || app().getAttribute("data-test-script-state") === "running";
+  const useful = () => {
+    const root = body();
+    if (root === null || watch.main === null || ![...root.querySelectorAll("h1")].some((h) => h.textContent.trim())) return false;
+    return within(root, watch.main) || (watch.main.includes("iframe") && charts(root).some(drawn));
+  };
+  const quiet = () => {
+    const root = body();
+    return root !== null && !running() && root.querySelector('[data-stale="true"]') === null && !within(root, LOADING)
+      && charts(root).every(drawn);
+  };
+  const step = () => {
+    if (watch.first === null && useful()) watch.first = performance.now();
+    if (watch.first !== null && watch.whole === null && quiet()) watch.whole = performance.now();
+    if (watch.since !== null && watch.answer === null && watch.ran && quiet()) watch.answer = performance.now() - watch.since;
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+  const note = () => { if (watch.since === null) watch.since = performance.now(); };
+  const armed = (event) => { if (watch.armed && (event.type !== "keydown" || event.key === "Enter")) note(); };
+  for (const kind of ["pointerdown", "keydown"]) window.addEventListener(kind, armed, { capture: true });
+  watch.opened = () => (watch.whole === null ? null : { first: watch.first, whole: watch.whole });
+  watch.answered = () => watch.answer;
+  watch.exceptions = () => [...document.querySelectorAll('[data-testid="stException"]')].map((e) => e.innerText.slice(0, 400));
+  watch.overflow = () => {
+    const root = body() || document.documentElement;
+    return Math.max(root.scrollWidth - root.clientWidth, document.documentElement.scrollWidth - window.innerWidth);
+  };
+  // A change of what is shown counts as the answer's beginning: the server's run, or a tab that opens without one.
+  watch.begin = () => {
+    Object.assign(watch, { since: null, ran: false, answer: null, armed: true });
+    if (watch.observer) watch.observer.disconnect();
+    watch.observer = new MutationObserver((changes) => {
+      if (watch.since === null) return;
+      if (changes.some((c) => c.attributeName === "data-test-script-state" || c.attributeName === "data-tab")) watch.ran = true;
+      if (changes.some((c) => c.attributeName === "aria-selected" && c.target.getAttribute("role") === "tab")) watch.ran = true;
+    });
+    watch.observer.observe(document.body, { attributes: true, subtree: true, childList: true });
+  };
+  const KINDS = {
+    clickable: 'button, [role="tab"], [role="radio"]',
+    option: '[role="option"]',
+    selectbox: '[data-testid="stMain"] [data-testid="stSelectbox"] input',
+    textfield: '[data-testid="stMain"] [data-testid="stTextInput"] input',
+  };
+  watch.find = (kind, label) => {
+    const found = [...document.querySelectorAll(KINDS[kind])].filter((e) => shown(e) && (kind === "option" || body().contains(e)));
+    const named = found.filter((e) => !label || e.innerText.trim() === label);
+    return named[0] || (label && found.find((e) => e.innerText.trim().startsWith(label))) || null;
+  };
+})();

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from app.access.roles import User
 from app.console.comparison import compare_view
 from app.console.feedback import feedback_section
+from app.console.forecast import forecast_section
 from app.console.links import go
 from app.console.machinenow import now_view
 from app.console.machinetrend import trend_view
@@ -28,6 +29,7 @@ __all__ = ["VIEWS", "machine_page"]
 VIEWS = (
     "Now",
     "Trend",
+    "Forecast",
     "Spectrum",
     "Envelope",
     "Orders",
@@ -78,6 +80,8 @@ def _view() -> str:
 def _draw(view: str, engine: Engine, settings: Settings, row: PointRow, units: Units) -> None:
     if view == "Trend":
         trend_view(engine, settings, row, units)
+    elif view == "Forecast":
+        forecast_section(engine, settings, row, units, now_ns=time.time_ns())
     elif view == "Spectrum":
         spectrum_view(engine, row, units)
     elif view == "Envelope":

@@ -11,21 +11,16 @@ import pytest
 from click.testing import CliRunner
 from numpy.typing import NDArray
 from sqlalchemy import Engine
+from trending import DAY_NS, NOW_NS, POINT_ID, growing, store_trend
 
 import app.forecast as forecast
 from app.access.roles import User
 from app.cli import _raceway
 from app.forecast import SCORE, VELOCITY, Forecast, forecast_point, forecasts, levels_of, renew
 from app.labels.records import give
-from app.schema import windows
 from app.settings import Settings, load_settings
-from app.store import PointRow, open_store, point_rows, reading, save_point, writing
-from features.contract import WATCHED
+from app.store import open_store, point_rows, reading, writing
 from features.iso20816 import LIMITS
-
-_DAY_NS = 86_400_000_000_000
-_NOW_NS = 1_800_000_000_000_000_000
-_POINT = "plant/pump/de"
 
 
 @pytest.fixture
@@ -38,66 +33,33 @@ def engine(settings: Settings) -> Engine:
     return open_store(settings.database, migrate=True)
 
 
-def _store(
-    engine: Engine,
-    velocity: NDArray[np.float64],
-    ratio: NDArray[np.float64],
-    *,
-    days: float,
-    group: str | None = "group-2-rigid",
-    point: str = _POINT,
-) -> None:
-    """Windows at equal steps up to now."""
-    rng = np.random.default_rng(5)
-    times = (_NOW_NS - days * _DAY_NS * np.linspace(1.0, 0.0, len(velocity))).astype(np.int64)
-    rows = []
-    for at_ns, level, score in zip(times.tolist(), velocity, ratio, strict=True):
-        features = np.zeros(len(WATCHED.features), dtype="<f4")
-        features[WATCHED.index("velocity_rms")] = level * math.exp(0.01 * rng.standard_normal())
-        rows.append(
-            {
-                "point_id": point, "start_ns": at_ns, "end_ns": at_ns + 10**8, "rate_hz": 1e4, "rms": 1.0,
-                "contract": WATCHED.hash, "features": features.tobytes(),
-                "score": 2.0 * score * math.exp(0.02 * rng.standard_normal()), "threshold": 2.0,
-            }
-        )  # fmt: skip
-    with writing(engine) as connection:
-        save_point(connection, PointRow(point, point, state="watching", iso_group=group), new=True)
-        connection.execute(windows.insert(), rows)
-
-
-def _growing(n: int, *, begin: int, to: float) -> NDArray[np.float64]:
-    grown = np.maximum(np.arange(n) - begin, 0) / (n - 1 - begin)
-    return np.asarray(np.exp(math.log(to) * grown))
-
-
 def _one(engine: Engine, settings: Settings) -> Forecast:
-    (found,) = renew(engine, settings, now_ns=_NOW_NS)
+    (found,) = renew(engine, settings, now_ns=NOW_NS)
     return found
 
 
 def test_velocity_that_grows_is_due_when_it_reaches_zone_d(engine: Engine, settings: Settings) -> None:
     """From 1 to 2.5 mm/s in 45 days: 4.5 mm/s are reached 45 ln(4.5 / 2.5) / ln 2.5 = 28.9 days later."""
     n = 2160
-    _store(engine, _growing(n, begin=n // 2, to=2.5), np.full(n, 0.3), days=90.0)
+    store_trend(engine, growing(n, begin=n // 2, to=2.5), np.full(n, 0.3), days=90.0)
     found = _one(engine, settings)
     limit = LIMITS["group-2-rigid"].velocity_mm_s[2]
     assert (found.indicator, found.unit, found.bound) == (VELOCITY, "mm/s", limit)
     assert found.value == pytest.approx(2.5, rel=0.06)
     expected = 45.0 * math.log(limit / 2.5) / math.log(2.5)
     assert found.likely_ns is not None
-    assert (found.likely_ns - _NOW_NS) / _DAY_NS == pytest.approx(expected, rel=0.12)
+    assert (found.likely_ns - NOW_NS) / DAY_NS == pytest.approx(expected, rel=0.12)
     assert found.earliest_ns is not None
     assert found.latest_ns is not None
-    assert _NOW_NS <= found.earliest_ns < found.likely_ns < found.latest_ns
+    assert NOW_NS <= found.earliest_ns < found.likely_ns < found.latest_ns
     assert found.growth_per_day == pytest.approx(math.exp(math.log(2.5) / 45.0), rel=0.01)
     assert found.onset_ns is not None
-    assert abs((_NOW_NS - found.onset_ns) / _DAY_NS - 45.0) < 6.0
+    assert abs((NOW_NS - found.onset_ns) / DAY_NS - 45.0) < 6.0
 
 
 def test_without_a_zone_the_score_is_followed_to_its_threshold(engine: Engine, settings: Settings) -> None:
     n = 600
-    _store(engine, np.full(n, 1.0), 0.2 * _growing(n, begin=200, to=3.5), days=30.0, group=None)
+    store_trend(engine, np.full(n, 1.0), 0.2 * growing(n, begin=200, to=3.5), days=30.0, group=None)
     found = _one(engine, settings)
     assert (found.indicator, found.bound) == (SCORE, 1.0)
     assert found.due
@@ -108,8 +70,8 @@ def test_without_a_zone_the_score_is_followed_to_its_threshold(engine: Engine, s
     ("velocity", "ratio", "group", "reason"),
     [
         (np.full(600, 1.0), np.full(600, 0.3), "group-2-rigid", "nothing grows"),
-        (_growing(600, begin=200, to=3.0), np.full(600, 0.3), None, "no limit is known"),
-        (np.full(600, 1.0), 0.3 * _growing(600, begin=200, to=9.0), None, "above its threshold already"),
+        (growing(600, begin=200, to=3.0), np.full(600, 0.3), None, "no limit is known"),
+        (np.full(600, 1.0), 0.3 * growing(600, begin=200, to=9.0), None, "above its threshold already"),
         (np.full(6, 1.0), np.full(6, 0.3), "group-2-rigid", "too little was measured yet"),
     ],
 )
@@ -121,7 +83,7 @@ def test_where_nothing_is_due_the_reason_is_kept(
     group: str | None,
     reason: str,
 ) -> None:
-    _store(engine, velocity, ratio, days=30.0, group=group)
+    store_trend(engine, velocity, ratio, days=30.0, group=group)
     found = _one(engine, settings)
     assert not found.due
     assert reason in found.reason
@@ -129,10 +91,10 @@ def test_where_nothing_is_due_the_reason_is_kept(
 
 def test_nothing_is_forecast_across_a_repair(engine: Engine, settings: Settings) -> None:
     n = 1200
-    _store(engine, _growing(n, begin=n // 2, to=2.5), np.full(n, 0.3), days=90.0)
+    store_trend(engine, growing(n, begin=n // 2, to=2.5), np.full(n, 0.3), days=90.0)
     assert _one(engine, settings).due
     with writing(engine) as connection:
-        give(connection, User("kim", "operator"), _POINT, "repair", now_ns=_NOW_NS, why="new bearing")
+        give(connection, User("kim", "operator"), POINT_ID, "repair", now_ns=NOW_NS, why="new bearing")
     assert _one(engine, settings).reason == "no window was judged yet"
 
 
@@ -141,34 +103,34 @@ def test_a_stream_is_read_in_bounded_parts(engine: Engine, settings: Settings, m
     read: list[int] = []
     plain = forecast._of_window
     monkeypatch.setattr(forecast, "_of_window", lambda row: read.append(1) or plain(row))
-    _store(engine, np.full(3000, 1.0), np.full(3000, 0.3), days=60.0 / 86_400.0)
+    store_trend(engine, np.full(3000, 1.0), np.full(3000, 0.3), days=60.0 / 86_400.0)
     with reading(engine) as connection:
         (row,) = point_rows(connection)
-        velocity, score = levels_of(connection, settings, row, now_ns=_NOW_NS)
+        velocity, score = levels_of(connection, settings, row, now_ns=NOW_NS)
     assert len(velocity.value) == len(score.value) == 60
     assert len(read) <= 60 * 9
     np.testing.assert_allclose(velocity.value, 1.0, rtol=0.02)
 
 
 def test_what_is_due_first_stands_on_top_and_is_computed_anew(engine: Engine, settings: Settings) -> None:
-    _store(engine, np.full(600, 1.0), np.full(600, 0.3), days=30.0, point="plant/a/de")
-    _store(engine, _growing(600, begin=200, to=2.0), np.full(600, 0.3), days=30.0, point="plant/b/de")
-    _store(engine, _growing(600, begin=200, to=3.5), np.full(600, 0.3), days=30.0, point="plant/c/de")
-    renew(engine, settings, now_ns=_NOW_NS)
-    renew(engine, settings, now_ns=_NOW_NS)
+    store_trend(engine, np.full(600, 1.0), np.full(600, 0.3), days=30.0, point="plant/a/de")
+    store_trend(engine, growing(600, begin=200, to=2.0), np.full(600, 0.3), days=30.0, point="plant/b/de")
+    store_trend(engine, growing(600, begin=200, to=3.5), np.full(600, 0.3), days=30.0, point="plant/c/de")
+    renew(engine, settings, now_ns=NOW_NS)
+    renew(engine, settings, now_ns=NOW_NS)
     with reading(engine) as connection:
         assert [one.point_id for one in forecasts(connection)] == ["plant/c/de", "plant/b/de", "plant/a/de"]
 
 
 def test_the_command_says_what_is_due(engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.time_ns", lambda: _NOW_NS)
-    _store(engine, _growing(600, begin=200, to=3.0), np.full(600, 0.3), days=30.0)
+    monkeypatch.setattr("time.time_ns", lambda: NOW_NS)
+    store_trend(engine, growing(600, begin=200, to=3.0), np.full(600, 0.3), days=30.0)
     asked = ["--data-dir", str(settings.data_dir), "forecast"]
     said = CliRunner().invoke(_raceway, asked)
     assert said.exit_code == 0, said.output
-    assert said.output.startswith(f"{_POINT}: velocity RMS reaches zone D of its ISO group about 20")
+    assert said.output.startswith(f"{POINT_ID}: velocity RMS reaches zone D of its ISO group about 20")
     (row,) = json.loads(CliRunner().invoke(_raceway, [*asked, "--json", "--due"]).output)
-    assert row["point_id"] == _POINT
+    assert row["point_id"] == POINT_ID
     assert row["bound"] == LIMITS["group-2-rigid"].velocity_mm_s[2]
 
 

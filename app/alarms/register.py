@@ -198,6 +198,7 @@ def set_priority(
     LifecycleError
         If there is no such priority, or the alarm was never raised and has none yet.
     """
+    demand(user, "work alarms")
     if priority not in PRIORITIES:
         raise LifecycleError(f"priority {priority!r} is none; one of {', '.join(PRIORITIES)} is wanted")
     demand(user, "edit assets")

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -68,12 +69,15 @@ def test_it_lives_ends_without_a_trace_and_remembers(tmp_path: Path) -> None:
     ports = {"console_port": free_port(), "embedded_port": free_port()}
     settings = load_settings(data_dir=tmp_path / "plant", log_level="debug", **ports, **hooks, **secrets)
     stored = 0
-    for _ in range(2):
+    for run in range(2):
+        if run == 1:
+            _enter(settings)
         up = _start(settings)
         try:
             assert _wait(lambda: _answers(settings.console_port), seconds=60)
             before, stored = stored, _wait(partial(_more_blocks, settings, than=stored + 30), seconds=60)
             assert stored >= before + 30
+            assert _first_page(settings.console_port) == ("/", "/login")[run]
             commands = _alive(tmp_path)
             assert len(commands) >= 7
             assert _SECRET not in "\n".join(commands)
@@ -81,13 +85,26 @@ def test_it_lives_ends_without_a_trace_and_remembers(tmp_path: Path) -> None:
             up.send_signal(signal.SIGINT)
             output, _ = up.communicate(timeout=60)
         assert "Console:" in output
-        assert "Nobody is entered: whoever uses this machine works as" in output
+        assert ("Nobody is entered: whoever uses this machine works as" in output) is (run == 0)
         assert _SECRET not in output
         assert _SECRET not in "\n".join(log.read_text() for log in (settings.data_dir / "logs").iterdir())
         assert up.returncode == 0
         assert _alive(tmp_path) == []
     with reading(open_store(settings.database)) as connection:
         assert len(point_rows(connection)) == 6
+
+
+def _enter(settings: Settings) -> None:
+    command = [sys.executable, "-m", "app.cli", "users", "add", "ada", "--role", "admin"]
+    environment = {**os.environ, **settings.environment()}
+    subprocess.run(command, env=environment, input=f"{_SECRET}\n", text=True, check=True, capture_output=True)
+
+
+def _first_page(port: int) -> str:
+    """Where a browser without a session ends up."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"Accept": "text/html"})
+    with urllib.request.urlopen(request, timeout=20) as reply:
+        return str(urlsplit(reply.url).path)
 
 
 def _more_blocks(settings: Settings, *, than: int) -> int | None:

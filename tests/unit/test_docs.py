@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
-from app.access.roles import User
+from app.access.oidc import oidc_user
+from app.access.roles import RIGHTS, ROLES, User
 from app.alarms.conditions import CONDITIONS
 from app.catalogue import render_catalogue
 from app.cli import _COMMANDS
@@ -22,7 +24,7 @@ from app.metrics.measures import MEASURES
 from app.modelspage import render_models
 from app.results import render_results
 from app.schema import alarms
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from app.store import PointRow, open_store, save_point, writing
 from app.wire import PASSED_OVER, REASONS, SAID, parse_topic
 from edge.node.link.messages import decode
@@ -113,6 +115,28 @@ def test_the_examples_of_work_orders_are_what_is_sent_and_taken(settings: Settin
     (table,) = _fenced("docs/LABELS.md", "toml")
     (tmp_path / "codes.toml").write_text(table, encoding="utf-8")
     assert load_closures(tmp_path / "codes.toml") == {"Z-0815": Closure("confirm", "inner", repair=True)}
+
+
+def test_the_table_of_roles_is_the_codes() -> None:
+    head, *rows = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in _text("docs/ACCESS.md").splitlines()
+        if line.startswith("| ") and "---" not in line
+    )
+    assert tuple(head[1:]) == ROLES
+    assert {row[0] for row in rows} == RIGHTS["admin"]
+    for right, *marks in rows:
+        assert [mark == "yes" for mark in marks] == [right in RIGHTS[role] for role in ROLES]
+
+
+def test_the_examples_of_single_sign_on_are_admissible(settings: Settings, tmp_path: Path) -> None:
+    secrets, ours = _fenced("docs/ACCESS.md", "toml")
+    assert {"redirect_uri", "cookie_secret", "client_id", "server_metadata_url"} <= set(tomllib.loads(secrets)["auth"])
+    Path("raceway.toml").write_text(ours, encoding="utf-8")
+    found = load_settings(data_dir=tmp_path)
+    claims = {"email": "kim@example.org", "groups": ["/plant/operators"]}
+    user = oidc_user(claims, claim=found.oidc_claim, roles=found.oidc_roles)
+    assert (user, settings.oidc_claim) == (User("kim@example.org", "operator"), "email")
 
 
 @pytest.mark.parametrize("name", _DOCUMENTS)

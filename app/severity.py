@@ -16,7 +16,7 @@ from features.spectral import hann_power
 from features.velocity import HIGH_HZ, displacement_rms_um, lowest_hz, velocity_rms_mm_s
 from features.window import Window
 
-__all__ = ["BroadBand", "Shaking", "broad_band", "lower_edge_hz", "shaking", "span_wanted_s", "zone_of"]
+__all__ = ["BroadBand", "Shaking", "broad_band", "lower_edge_hz", "shaking", "shaking_of", "span_wanted_s", "zone_of"]
 
 # Lower edge where the speed is not known: that of all but slow machines.
 _USUAL_LOW_HZ = 10.0
@@ -171,17 +171,35 @@ def shaking(
         None where a window is too short for it, or its rate too low for the band: the shaft turns less than four times
         in it, of an unknown speed 10 Hz and of a slow machine 2 Hz do.
     """
-    by_channel = features.reshape(len(windows), -1, len(WATCHED.features)).max(axis=1)
-    return [_shaking(window, row, nominal_hz) for window, row in zip(windows, by_channel, strict=True)]
+    return [
+        shaking_of(
+            row,
+            span_s=window.samples.shape[1] / window.rate_hz,
+            rate_hz=window.rate_hz,
+            shaft_hz=window.shaft_hz or nominal_hz,
+        )
+        for window, row in zip(windows, features, strict=True)
+    ]
 
 
-def _shaking(window: Window, row: NDArray[np.float32], nominal_hz: float | None) -> Shaking | None:
-    shaft_hz = window.shaft_hz or nominal_hz
+def shaking_of(
+    features: NDArray[np.float32], *, span_s: float, rate_hz: float, shaft_hz: float | None
+) -> Shaking | None:
+    """Broad-band vibration of one window, as `shaking` gives it of several.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (channels * features of `WATCHED`,)
+    span_s, rate_hz : float
+        How long the window is, and its sampling rate.
+    shaft_hz : float or None
+        Shaft speed in Hz; None where it is not known.
+    """
+    row = features.reshape(-1, len(WATCHED.features)).max(axis=0)
     low_hz = lower_edge_hz(shaft_hz)
-    span_s = window.samples.shape[1] / window.rate_hz
     slow = low_hz < _USUAL_LOW_HZ
     periods = span_s * (low_hz if slow or shaft_hz is None else shaft_hz)
-    if periods < _VELOCITY_PERIODS * (1.0 - 1e-9) or window.rate_hz < 2.0 * HIGH_HZ:
+    if periods < _VELOCITY_PERIODS * (1.0 - 1e-9) or rate_hz < 2.0 * HIGH_HZ:
         return None
     if not slow:
         return Shaking(float(row[_VELOCITY]))

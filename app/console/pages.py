@@ -13,10 +13,10 @@ from app.console.alarms import alarms_page
 from app.console.assets import assets_page
 from app.console.audit import audit_page
 from app.console.data import data_page
-from app.console.fleet import fleet_page
 from app.console.machine import machine_page
 from app.console.models import models_page
 from app.console.nodes import nodes_page
+from app.console.overview import overview_page
 from app.console.settings import settings_page
 from app.settings import Settings
 
@@ -36,7 +36,7 @@ class Listed:
 
 # In the order of the list; the first is what the bare address shows.
 PAGES: tuple[Listed, ...] = (
-    Listed("overview", "Overview", "home", "look", fleet_page),
+    Listed("overview", "Overview", "home", "look", overview_page),
     Listed("machine", "Machine", "monitoring", "look", machine_page),
     Listed("alarms", "Alarms", "notifications", "look", alarms_page),
     Listed("models", "Models", "model_training", "look", models_page),

@@ -28,6 +28,7 @@ __all__ = [
     "latest_burst",
     "latest_stretch",
     "latest_verdict",
+    "open_alarms",
     "point_counters",
     "point_counts",
     "refusal_counts",
@@ -108,8 +109,13 @@ class Stretch:
 def fleet(engine: Engine) -> tuple[list[PointRow], dict[str, AlarmRow]]:
     """All points, and the active alarm of those that have one."""
     with reading(engine) as connection:
-        active = sa.select(alarms).where(alarms.c.cleared_ns.is_(None)).order_by(alarms.c.raised_ns)
-        return point_rows(connection), {row.point_id: _alarm(row) for row in connection.execute(active)}
+        return point_rows(connection), open_alarms(connection)
+
+
+def open_alarms(connection: Connection) -> dict[str, AlarmRow]:
+    """The active alarm of each point that has one."""
+    active = sa.select(alarms).where(alarms.c.cleared_ns.is_(None)).order_by(alarms.c.raised_ns)
+    return {row.point_id: _alarm(row) for row in connection.execute(active)}
 
 
 def _alarm(row: sa.Row[Any]) -> AlarmRow:

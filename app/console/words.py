@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,8 +16,9 @@ from app.fleet.nodes import Node
 from app.kinds import KINDS, kind_text
 from app.store import PointRow
 
-__all__ = ["KINDS", "ZONES", "ago", "clock", "kind_text", "local_times", "node_state", "state_of", "zone_name"]
+__all__ = ["KINDS", "ZONES", "ago", "clock", "kind_text", "local_times", "node_state", "plain", "state_of", "zone_name"]
 
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:])")
 _HALF_HOUR_NS = 1_800_000_000_000
 
 # What a severity zone of ISO 20816 says of a machine, as its parts define the zones.
@@ -71,6 +73,17 @@ def ago(then_ns: int | None, *, now_ns: int) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit} ago"
     return f"{seconds} s ago"
+
+
+def plain(text: str) -> str:
+    """What people and machines entered, such that Markdown shows it as it is.
+
+    Examples
+    --------
+    >>> print(plain("Pump [1] *new*"))
+    Pump \\[1\\] \\*new\\*
+    """
+    return _MARKS.sub(r"\\\1", text)
 
 
 def clock(time_ns: int) -> str:

@@ -116,6 +116,6 @@ def _look(stack: Any, point: str) -> None:
     )
     assert "BPFI" in shown
     assert "anomaly score" in shown
-    shown = screenshot(address, _ARTEFACTS / "fleet.png", until="In alarm")
-    assert "Fleet" in shown
+    shown = screenshot(address, _ARTEFACTS / "overview.png", until="Every measuring point")
+    assert "Overview" in shown
     assert (_ARTEFACTS / "machine.png").stat().st_size > 20_000

@@ -108,8 +108,8 @@ def _lived_through(settings: Settings, script: Script) -> dict[str, Any]:
 
 
 def _of_other_seeds(path: Path, seed: int) -> list[dict[str, Any]]:
-    rows = json.loads(path.read_text(encoding="utf-8"))["systems"]
-    return [row for row in rows if row["seed"] != seed]
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    return [{"run": earlier["run"], **row} for row in earlier["systems"] if row["seed"] != seed]
 
 
 @demo.command("history")

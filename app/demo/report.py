@@ -19,7 +19,7 @@ from app.demo.world import HOUR_NS, Running
 from app.schema import alarm_journal, alarms, windows
 from app.store import reading
 
-__all__ = ["CAVEATS", "figures_of", "findings", "words"]
+__all__ = ["CAVEATS", "figures_of", "findings", "summed_up", "words"]
 
 _OURS = ("raceway", "Raceway")
 CAVEATS = (
@@ -52,7 +52,7 @@ def figures_of(day: Day) -> dict[str, Any]:
             {"seed": script.seed, **row_of(one, run_h=float(script.hours), operator_h=script.shift_h)}
             for one in systems
         ]
-        return {
+        figures: dict[str, Any] = {
             "machines": script.machines,
             "days": script.days,
             "interval_h": script.interval_h,
@@ -68,6 +68,38 @@ def figures_of(day: Day) -> dict[str, Any]:
             "lived": _lived(day, systems[0]),
             "caveats": list(CAVEATS),
         }
+    return summed_up(figures)
+
+
+def summed_up(figures: dict[str, Any]) -> dict[str, Any]:
+    """Add what follows from the figures: ``totals`` as a table, and in which respect each rule of limits is better."""
+    people, job, account = figures["people"], figures["retraining"], figures["account"]
+    stored, served = account["bursts"], account["champions"]
+    labels = people["labels"]
+    values = {
+        "faults mended before they led to a failure": people["mended"],
+        "machines that failed": people["failed"],
+        "alarms in the journal an operator-hour, `no data` among them": people["all_alarms_an_operator_hour"],
+        "hours to acknowledge, median": people["median_to_acknowledge_h"],
+        "hours to acknowledge, longest": people["longest_to_acknowledge_h"],
+        **{f"labels: {kind}": labels.get(kind, 0) for kind in ("confirm", "rename", "reject", "repair")},
+        "retraining runs": job["runs"],
+        **{f"models {name}": job["outcomes"].get(name, 0) for name in ("unchanged", "waiting", "refused", "promoted")},
+        "challengers promoted while a fault grew that nobody knew of": job["promoted_on_a_fault"],
+        "bursts sent": stored["sent"],
+        "bursts lost": stored["lost"],
+        "bursts stored twice": stored["doubled"] + stored["windows_too_many"],
+        "bursts delivered again after a crash": stored["delivered_again"],
+        "steps of the alarm journal": account["journal"]["steps"],
+        "steps that do not follow each other": account["journal"]["broken"] + account["journal"]["astray"],
+        "windows judged": served["judged"],
+        "windows while a baseline was learned": served["while_learning"],
+        "windows without the model they should have had": served["unserved"],
+    }
+    ours, *others = figures["systems"]
+    systems = [ours | {"better": []}, *(row | {"better": _better(ours, row)} for row in others)]
+    totals = [{"what": what, "value": value} for what, value in values.items()]
+    return figures | {"systems": systems, "totals": totals}
 
 
 def _ours(connection: Connection, day: Day) -> Watching:
@@ -283,23 +315,19 @@ def _crash(crash: Mapping[str, Any]) -> str:
 
 def _worse(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say where a rule of limits is better than ours."""
-    ours, *others = rows
-    said = []
-    for row in others:
-        parts = [
-            what
-            for what, better in (
-                ("finds more faults", row["found"] > ours["found"]),
-                ("has the longer median lead", _more(row["median_lead_d"], ours["median_lead_d"])),
-                ("has the longer worst lead", _more(row["worst_lead_d"], ours["worst_lead_d"])),
-                ("has fewer false alarms", row["false_a_month"] < ours["false_a_month"]),
-                ("has fewer alarms", row["alarms"] < ours["alarms"]),
-            )
-            if better
-        ]
-        if parts:
-            said.append(f"Better than Raceway: {row['system']} {', '.join(parts)}.")
-    return said
+    return [f"Better than Raceway: {row['system']} {', '.join(row['better'])}." for row in rows if row["better"]]
+
+
+def _better(ours: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """In which respects another way of alarming is better than ours."""
+    respects = (
+        ("finds more faults", row["found"] > ours["found"]),
+        ("has the longer median lead", _more(row["median_lead_d"], ours["median_lead_d"])),
+        ("has the longer worst lead", _more(row["worst_lead_d"], ours["worst_lead_d"])),
+        ("has fewer false alarms", row["false_a_month"] < ours["false_a_month"]),
+        ("has fewer alarms", row["alarms"] < ours["alarms"]),
+    )
+    return [what for what, better in respects if better]
 
 
 def _more(theirs: float | None, ours: float | None) -> bool:

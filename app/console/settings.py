@@ -1,4 +1,4 @@
-"""Settings as they are in force, severity zones in use, one's own password, and for admins the users."""
+"""Settings as they are in force, zones and units in use, one's own password, and for admins the users."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from app.access import accounts
 from app.access.opening import is_open
 from app.access.passwords import LEAST_PASSWORD, AccountError, accounts_of
 from app.access.roles import RIGHTS, ROLES, ForbiddenError, Role, User
+from app.console.units import units_choice
 from app.console.who import send_to
 from app.settings import Settings
 from app.store import writing
@@ -30,6 +31,7 @@ def settings_page(engine: Engine, settings: Settings, user: User) -> None:
     """Draw the page: each part for whom it concerns."""
     st.title("Settings")
     _own(engine, settings, user)
+    units_choice()
     if user.may("manage"):
         _users(engine, settings, user)
     _roles()

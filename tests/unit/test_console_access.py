@@ -118,6 +118,9 @@ def test_others_see_their_own_account_only(
     page = opened("settings")
     assert not [text for text in page.markdown if text.value in ("##### Users", "##### In force")]
     assert "**kim**, operator: may label, look, work alarms." in [text.value for text in page.markdown]
+    _chosen(page, "Velocity", "in/s")
+    page.run()
+    assert page.query_params["units"].startswith("g,in/s,")
     for old, new, done in (("wrong horse", "battery staple", False), ("correct horse", "battery staple", True)):
         _typed(page, "Old password", old)
         _typed(page, "New password", new)

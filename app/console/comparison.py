@@ -130,9 +130,10 @@ def compare_view(engine: Engine, settings: Settings, row: PointRow, units: Units
 
 
 def _spectra(engine: Engine, row: PointRow, chosen: Chosen, then_ns: int, units: Units) -> None:
-    st.caption("Beside:")
     channel = row.channels.index(chosen.channel) if chosen.channel in row.channels else 0
-    other = excerpt_of(engine, row, at_ns=then_ns, span_s=chosen.x.size / chosen.rate_hz, channel=channel)
+    other = excerpt_of(
+        engine, row, at_ns=then_ns, span_s=chosen.x.size / chosen.rate_hz, channel=channel, before="Beside samples of"
+    )
     if other is None:
         return
     quantity = QUANTITIES[1] if chosen.unit == "mm/s" else QUANTITIES[0]

@@ -39,7 +39,7 @@ class Chosen:
         """What is looked at, in words."""
         speed = f"{60.0 * self.shaft_hz:.0f} rpm" if self.shaft_hz else "speed not known"
         span_s = self.x.size / self.rate_hz
-        return f"Samples of {clock(self.start_ns)} · {span_s:.3g} s at {self.rate_hz:g} Hz · {self.channel} · {speed}"
+        return f"{clock(self.start_ns)} · {span_s:.3g} s at {self.rate_hz:g} Hz · {self.channel} · {speed}"
 
 
 def look_at(point_id: str, at_ns: int | None) -> None:
@@ -79,8 +79,10 @@ def chosen_excerpt(engine: Engine, row: PointRow, *, spans: bool = True) -> Chos
     return excerpt_of(engine, row, at_ns=at_ns, span_s=_SPANS_S[span], channel=names.index(name))
 
 
-def excerpt_of(engine: Engine, row: PointRow, *, at_ns: int | None, span_s: float, channel: int = 0) -> Chosen | None:
-    """The samples nearest to a time, or None after saying that none are kept."""
+def excerpt_of(
+    engine: Engine, row: PointRow, *, at_ns: int | None, span_s: float, channel: int = 0, before: str = "Samples of"
+) -> Chosen | None:
+    """The samples nearest to a time after saying which, or None after saying that none are kept."""
     if row.rate_hz:
         span_s = min(span_s, _MOST_SAMPLES / (row.rate_hz * max(1, len(row.channels))))
     found = excerpt_near(engine, row, at_ns=at_ns, span_s=span_s)
@@ -90,7 +92,7 @@ def excerpt_of(engine: Engine, row: PointRow, *, at_ns: int | None, span_s: floa
     channel = min(channel, len(found.x) - 1)
     name = row.channels[channel] if channel < len(row.channels) else f"channel {channel}"
     chosen = Chosen(found.x[channel], found.rate_hz, row.unit, name, found.start_ns, found.shaft_hz)
-    st.caption(chosen.words)
+    st.caption(f"{before} {chosen.words}")
     return chosen
 
 

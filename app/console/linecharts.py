@@ -22,15 +22,24 @@ _REPEATS = 3
 
 
 def lines_chart(
-    lines: Lines, marked: Mapping[str, float], cursor: Sequence[Mark], *, logarithmic: bool, key: str
+    lines: Lines,
+    marked: Mapping[str, float],
+    cursor: Sequence[Mark],
+    *,
+    logarithmic: bool,
+    key: str,
+    shown: float | None = None,
 ) -> go.Figure:
-    """Lines with frequencies of the machine, each fault's with its harmonics and +-2 %, and what a cursor reads."""
+    """Lines with frequencies of the machine, each fault's with its harmonics and +-2 %, and what a cursor reads.
+
+    Of the axis as much is shown at first as is said, else all.
+    """
     figure = new_figure(key=key, height=420, x=lines.axis, y=f"amplitude ({lines.unit})" if lines.unit else "depth")
     x, y = decimated(lines.x, lines.y, most=_POINTS)
     figure.add_scatter(x=x, y=y, mode="lines", line={"color": BLUE, "width": 1}, name="lines")
     top = float(np.max(lines.y)) if lines.y.size else 1.0
     for name, place in marked.items():
-        _mark(figure, name, place, float(lines.x[-1]), top)
+        _mark(figure, name, place, float(lines.x[-1]), top, " Hz" if "Hz" in lines.axis else "")
     if cursor:
         figure.add_scatter(
             x=[mark.found for mark in cursor],
@@ -42,11 +51,14 @@ def lines_chart(
             name="cursor",
         )
     figure.update_yaxes(type="log" if logarithmic else "linear")
-    figure.update_layout(hovermode="closest")
+    if shown is not None:
+        figure.update_xaxes(range=[0.0, min(shown, float(lines.x[-1]))])
+    # So a click need not meet the line: the bin above or below it is taken.
+    figure.update_layout(hovermode="x")
     return figure
 
 
-def _mark(figure: go.Figure, name: str, place: float, last: float, top: float) -> None:
+def _mark(figure: go.Figure, name: str, place: float, last: float, top: float, unit: str) -> None:
     colour = FAULT_COLOURS.get(name, GREY)
     fault = name in FAULT_COLOURS
     places = [k * place for k in range(1, (_REPEATS if fault else 1) + 1) if k * place <= last]
@@ -55,7 +67,7 @@ def _mark(figure: go.Figure, name: str, place: float, last: float, top: float) -
         y=[v for _ in places for v in (top * 1e-4, top, None)],
         mode="lines",
         line={"color": colour, "dash": "dot", "width": 1.5},
-        name=f"{name} {place:.4g}",
+        name=f"{name} {place:.4g}{unit}",
         hoverinfo="skip",
     )
     for at in places if fault else ():

@@ -19,6 +19,7 @@ from app.console.charts import (
     trend_chart,
     wave_chart,
 )
+from app.console.history import past
 from app.console.plot import plot
 from app.console.queries import (
     AlarmRow,
@@ -40,11 +41,13 @@ from app.console.words import KINDS, ZONES, ago, clock, kind_text, state_of
 from app.fleet.nodes import Node
 from app.palette import ZONE_COLOURS
 from app.settings import Settings
-from app.severity import BroadBand, broad_band, span_wanted_s, zone_of
+from app.severity import BroadBand, broad_band, lower_edge_hz, span_wanted_s, zone_of
 from app.store import PointRow
 from app.watch import kind_of
+from features.contract import WATCHED
 from features.errors import ParameterError
 from features.iso20816 import Severity, limits_named
+from features.velocity import HIGH_HZ
 
 __all__ = ["now_view"]
 
@@ -203,7 +206,7 @@ def _severity(engine: Engine, settings: Settings, row: PointRow, verdict: Verdic
     span_s = span_wanted_s(shaft_hz, rate_hz=verdict.rate_hz, n_channels=max(1, len(row.channels)))
     stretch = latest_stretch(engine, row.id, end_ns=verdict.end_ns, span_s=span_s)
     if stretch is None:
-        st.caption("The waveform of the latest window is no longer kept.")
+        _severity_of_window(engine, settings, row, verdict, units, slow=lower_edge_hz(shaft_hz) < lower_edge_hz(None))
         return
     try:
         measured = broad_band(stretch.x, stretch.rate_hz, unit=row.unit, shaft_hz=shaft_hz)
@@ -213,6 +216,22 @@ def _severity(engine: Engine, settings: Settings, row: PointRow, verdict: Verdic
     rests_on = f"From the latest {stretch.span_s:.3g} s without a pause, {_channel(row, measured)}."
     if not shaft_hz:
         rests_on += " The speed is not known; 600 rpm or more is assumed."
+    _zone(settings, row, measured, rests_on, units)
+
+
+def _severity_of_window(
+    engine: Engine, settings: Settings, row: PointRow, verdict: VerdictRow, units: Units, *, slow: bool
+) -> None:
+    """The zone by the velocity that was stored of the latest window, as alarms judge it."""
+    found = past(engine, row.id, since_ns=verdict.start_ns, until_ns=verdict.start_ns + 1, most=1).features
+    velocity = found[..., WATCHED.index("velocity_rms_slow" if slow else "velocity_rms")]
+    if not np.isfinite(velocity).all() or not velocity.size:
+        st.caption("The waveform of the latest window is no longer kept.")
+        return
+    low_hz = lower_edge_hz(1.0 if slow else None)
+    measured = BroadBand(float(velocity.max()), None, low_hz, HIGH_HZ, int(velocity[0].argmax()))
+    length = f"{(verdict.end_ns - verdict.start_ns) / 1e6:.0f} ms"
+    rests_on = f"From the latest window of {length} alone, {_channel(row, measured)}: its samples are no longer kept."
     _zone(settings, row, measured, rests_on, units)
 
 
@@ -265,7 +284,10 @@ def _trend(engine: Engine, row: PointRow, span_s: int | None) -> None:
     since_ns = 0 if span_s is None else time.time_ns() - span_s * 1_000_000_000
     found = trend(engine, row.id, since_ns=since_ns, most=_MOST_WINDOWS)
     key = f"trend {row.id} {span_s}"
-    _scores(engine, row.id, found, key, "Scores appear once the baseline is learned.")
+    none = "Scores appear once the baseline is learned."
+    if row.score is not None:
+        none = "No window was scored in this time; a longer one has more, and so has the view Trend."
+    _scores(engine, row.id, found, key, none)
 
 
 def _scores(engine: Engine, point_id: str, found: Trend, key: str, none: str) -> None:
@@ -282,7 +304,7 @@ def _signals(engine: Engine, row: PointRow, verdict: VerdictRow | None, units: U
         return
     x = waveform(engine, row.id, start_ns=verdict.start_ns, end_ns=verdict.end_ns)
     if x is None or x.size < 256:
-        st.caption("The waveform of the latest window is no longer kept.")
+        st.caption("The waveform of the latest window is no longer kept. The view Spectrum has the latest that is.")
         return
     _spectra(row, x, verdict.rate_hz, verdict.shaft_hz or row.nominal_shaft_hz, units)
 

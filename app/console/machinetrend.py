@@ -35,7 +35,7 @@ from features.iso20816 import limits_named
 __all__ = ["Event", "events_of", "trend_view"]
 
 SPANS_D = {"1 day": 1, "7 days": 7, "30 days": 30, "90 days": 90, "everything": None}
-_MOST = 2000
+_MOST = 2200
 _ALARMS, _EVENTS = 50, 100
 _KEPT = 40
 _SPAN_S = 2.0

@@ -36,7 +36,7 @@ __all__ = ["machine_report", "report_view"]
 
 _A4_INCH = (8.27, 11.69)
 _DAYS = 90
-_MOST, _POINTS = 2000, 2000
+_MOST, _POINTS = 2200, 2000
 _ROWS = 25
 _SPAN_S = 2.0
 

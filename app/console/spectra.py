@@ -110,7 +110,10 @@ def _with_cursors(
     """Draw lines with marks of the machine and the cursor of the reader, and what the cursor reads."""
     marked = _machine_marks(row, key, per_order, faults=faults)
     cursor = _cursor(lines, key, per_order or 0.0)
-    figure = lines_chart(lines, marked, cursor, logarithmic=logarithmic, key=f"{key} {row.id} {lines.unit}")
+    # Beyond the third harmonic of the highest fault, an envelope has little to say.
+    shown = 4.5 * row.bearing.orders.bpfi * per_order if faults and row.bearing is not None and per_order else None
+    name = f"{key} {row.id} {lines.unit}"
+    figure = lines_chart(lines, marked, cursor, logarithmic=logarithmic, key=name, shown=shown)
     plot(figure, key=f"{key} chart", clicks=True)
     if lines.note:
         st.caption(lines.note)

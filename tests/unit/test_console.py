@@ -187,7 +187,13 @@ def test_a_rate_too_low_for_the_band_is_said(filled: sa.Engine) -> None:
 def test_a_waveform_that_is_no_longer_kept_is_said(filled: sa.Engine) -> None:
     with writing(filled) as connection:
         connection.execute(blocks.update().values(waveform=None))
-    assert _said(_page(point=str(POINT)), "The waveform of the latest window is no longer kept.")
+    page = _page(point=str(POINT))
+    assert _said(page, "The waveform of the latest window is no longer kept.")
+    assert _said(page, "From the latest window of 320 ms alone, channel radial: its samples are no longer kept.")
+    x = np.concatenate([block(i).physical()[0] for i in (10, 11)])
+    velocity = broad_band(np.tile(x, 2)[None, :], 12_800.0, unit="g", shaft_hz=29.5).velocity_mm_s
+    shown = _metrics(page)["Velocity RMS, 10 to 1000 Hz"]
+    assert float(shown.removesuffix(" mm/s")) == pytest.approx(velocity, rel=0.3)
 
 
 def test_a_scalogram_is_made_only_where_it_is_shown(filled: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,17 @@ from features.errors import RacewayError
 
 __all__ = ["shell_routes"]
 
-# Without it a browser that opens `/alarms` looks for the server below that path first, and reports errors.
-_SERVER = "<script>window.__streamlit = {BACKEND_BASE_URL: window.location.origin + '/'};</script>"
+# Without the first line a browser that opens `/alarms` looks for the server below that path first, and reports errors.
+# By the rest it goes to the form when its session has ended, and comes back to where it was.
+_SERVER = """<script>
+window.__streamlit = {BACKEND_BASE_URL: window.location.origin + "/"};
+window.fetch = (fetch => async (...asked) => {
+  const answer = await fetch(...asked);
+  if (answer.status === 401 && new URL(answer.url).origin === window.location.origin)
+    window.location.assign("/login?next=" + encodeURIComponent(window.location.pathname + window.location.search));
+  return answer;
+})(window.fetch.bind(window));
+</script>"""
 _HEADERS = {"Cache-Control": "no-cache", "Content-Security-Policy": "frame-ancestors 'self'"}
 
 

@@ -13,13 +13,14 @@ import zstandard
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
-from app.alarms.conditions import Option
+from app.alarms.conditions import Conditions, Option
 from app.assets.register import alarming, note_said, told
 from app.fleet.hearing import Heard, Known, hear
 from app.fleet.keeping import NodeAlarm, known_of, write_heard
 from app.fleet.sayings import GatewayState
 from app.intake import Arrival, Intake, Received, shape_conflict, sort_arrivals, without_doubles
 from app.ledger import block_row, window_row, write_alarms
+from app.logs import log
 from app.reports import Publication, Reporter, refusal
 from app.schema import blocks, windows
 from app.settings import Settings
@@ -42,7 +43,7 @@ from app.watch import AlarmChange, Verdict, Watch, kind_of
 from app.windower import Tally
 from app.wire import About, PointId
 from features.contract import WATCHED
-from features.errors import ArtifactError, ContractError
+from features.errors import ArtifactError, ContractError, ParameterError
 from features.extraction import extract
 from features.faultmap import MAP_HASH
 from features.window import Window
@@ -243,9 +244,17 @@ class Pipeline:
             row,
             windower=self._settings.windower(),
             bundles=self._settings.bundles,
-            conditions=self._conditions.changed(given),
+            conditions=self._conditions_of(row, given),
             limits=None if row.iso_group is None else self._zones.get(row.iso_group),
         )
+
+    def _conditions_of(self, row: PointRow, given: Mapping[str, Option] | None) -> Conditions:
+        try:
+            return self._conditions.changed(given)
+        except ParameterError as error:
+            # Nobody enters such: the database was, by hand or by another version. The stream may not stop for it.
+            log("error", "alarm options not taken", point=row.id, error=str(error))
+            return self._conditions
 
     # -- one batch ----------------------------------------------------------------------------------------------------
 

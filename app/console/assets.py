@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import streamlit as st
 from sqlalchemy import Engine
@@ -97,17 +97,18 @@ def _tree(machines: Sequence[Machine], settings: Settings) -> None:
         st.caption("Nothing yet: enter a machine above, or a file below.")
         return
     text = st.text_input("Find", key="find asset", placeholder="site, area, machine or point").strip().casefold()
-    rows = [row for machine in machines for row in _rows(machine, settings)]
+    zones = settings.zone_limits()
+    rows = [row for machine in machines for row in _rows(machine, zones)]
     shown = [row for row in rows if text in " ".join(map(str, row.values())).casefold()]
     st.dataframe(shown[:_ROWS], hide_index=True, key="asset tree")
     if len(shown) > _ROWS:
         st.caption(f"The first {_ROWS} of {len(shown)}.")
 
 
-def _rows(machine: Machine, settings: Settings) -> list[dict[str, object]]:
+def _rows(machine: Machine, zones: Collection[str]) -> list[dict[str, object]]:
     common: dict[str, object] = {"Site": machine.site, "Area": machine.area, "Machine": machine.name or machine.asset}
     group = machine.iso_group
-    if group is not None and group not in settings.zone_limits():
+    if group is not None and group not in zones:
         group = f"{group} (unknown)"
     rows: list[dict[str, object]] = []
     for key, point in machine.points.items() or [("", Point())]:

@@ -22,7 +22,7 @@ from app.intake import Arrival
 from app.labels.records import give
 from app.learner import learn_point, waiting_points
 from app.pipeline import Outcome, Pipeline
-from app.schema import alarms, blocks, quarantine, windows
+from app.schema import alarms, asset_points, blocks, quarantine, windows
 from app.settings import Settings
 from app.store import change_state, features_from_blob, open_store, point_rows, reading, writing
 from app.wire import About
@@ -281,6 +281,13 @@ def test_a_machine_that_shakes_alarms_before_it_has_a_baseline_until_its_options
         enter(connection, [quiet])
     _take(pipeline, arrivals(11, 1, samples=tone))
     assert _stands(engine) == ("returned", False)
+
+
+def test_alarm_options_that_nobody_could_enter_stop_no_stream(engine: sa.Engine, settings: Settings) -> None:
+    with writing(engine) as connection:
+        enter(connection, [Machine("site", "hall", "pump", points={"drive-end": Point()})])
+        connection.execute(asset_points.update().values(alarming='{"on_delay": 1}'))
+    assert _take(Pipeline(engine, settings), arrivals(0, 2)).stored == 2
 
 
 def test_a_bundle_of_another_contract_lets_the_point_learn_anew(

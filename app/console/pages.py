@@ -14,6 +14,7 @@ from app.console.assets import assets_page
 from app.console.audit import audit_page
 from app.console.data import data_page
 from app.console.machine import machine_page
+from app.console.maintenance import maintenance_page
 from app.console.models import models_page
 from app.console.nodes import nodes_page
 from app.console.overview import overview_page
@@ -39,6 +40,7 @@ PAGES: tuple[Listed, ...] = (
     Listed("overview", "Overview", "home", "look", overview_page),
     Listed("machine", "Machine", "monitoring", "look", machine_page),
     Listed("alarms", "Alarms", "notifications", "look", alarms_page),
+    Listed("maintenance", "Maintenance", "build", "look", maintenance_page),
     Listed("models", "Models", "model_training", "look", models_page),
     Listed("nodes", "Nodes", "sensors", "look", nodes_page),
     Listed("assets", "Assets", "account_tree", "look", assets_page),

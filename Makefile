@@ -65,6 +65,7 @@ results: $(READY)dev  ## Measure the models on public data into docs/results
 	$(BIN)/raceway evaluate cwru-envelope --output docs/results/cwru-envelope.json
 	$(BIN)/raceway --data-dir build/results evaluate cwru-kind --output docs/results/cwru-kind.json
 	$(BIN)/raceway evaluate femto --output docs/results/femto.json
+	$(BIN)/raceway evaluate degradation --output docs/results/degradation.json
 	$(BIN)/raceway evaluate false-alarms --output docs/results/false-alarms.json
 	$(BIN)/raceway evaluate gearbox --output docs/results/gearbox.json
 	$(BIN)/raceway evaluate cmapss --output docs/results/cmapss.json

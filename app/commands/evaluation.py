@@ -9,7 +9,7 @@ import click
 from app.commands.cmapss import evaluate_cmapss, evaluate_cmapss_int8
 from app.commands.context import data_root, progress_bar, quiet_tensorflow, settings_of, share_bar
 from app.commands.cwru import evaluate_cwru
-from app.commands.femto import evaluate_femto
+from app.commands.femto import evaluate_degradation, evaluate_femto
 from app.commands.figures import SEED, measured
 
 __all__ = ["evaluate"]
@@ -20,7 +20,7 @@ def evaluate() -> None:
     """Measure the models on public data (RACEWAY_DATA says where it lies)."""
 
 
-for command in (evaluate_cwru, evaluate_femto, evaluate_cmapss, evaluate_cmapss_int8):
+for command in (evaluate_cwru, evaluate_femto, evaluate_degradation, evaluate_cmapss, evaluate_cmapss_int8):
     evaluate.add_command(command)
 
 

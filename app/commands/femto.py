@@ -10,7 +10,7 @@ import click
 from app.commands.context import data_root, quiet_tensorflow, settings_of, share_bar
 from app.commands.figures import SEED, measured
 
-__all__ = ["evaluate_femto"]
+__all__ = ["evaluate_degradation", "evaluate_femto"]
 
 
 @click.command("femto")
@@ -47,3 +47,16 @@ def evaluate_femto(ctx: click.Context, /, *, n_seeds: int, test: Path | None) ->
         figures = femto_detection(folder, convert=to_tflite, seeds=seeds, progress=progress)
     with share_bar("Life      ") as progress:
         return figures | femto_life(bearings, seeds=seeds, progress=progress)
+
+
+@click.command("degradation")
+@measured
+def evaluate_degradation(ctx: click.Context, /) -> dict[str, Any]:
+    """What the service's forecast says over the lives of the FEMTO bearings."""
+    settings_of(ctx)
+    from models.life.bearing_passage import femto_passage
+    from models.life.bearing_protocol import bearing_lives
+
+    bearings = bearing_lives(data_root() / "femto")
+    with share_bar("Forecasts ") as progress:
+        return femto_passage(bearings, progress=progress)

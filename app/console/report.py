@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from app.console.decimate import decimated
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["machine_report", "report_view"]
+__all__ = ["largest_velocity", "machine_report", "report_view"]
 
 _A4_INCH = (8.27, 11.69)
 _DAYS = 90
@@ -104,14 +105,25 @@ def _first_page(engine: Engine, settings: Settings, row: PointRow, units: Units,
     figure.text(0.08, 0.90, words, va="top", fontsize=9, linespacing=1.5)
     found = past(engine, row.id, since_ns=now_ns - _DAYS * 86_400_000_000_000, most=_MOST)
     alarms = alarm_history(engine, row.id, most=_ROWS)
-    velocity = found.features[:, :, WATCHED.index("velocity_rms")].max(axis=1, initial=np.nan)
     upper, lower = figure.add_axes((0.1, 0.36, 0.84, 0.22)), figure.add_axes((0.1, 0.07, 0.84, 0.22))
     _over_time(upper, found, found.score, "anomaly score", alarms, zone)
     if upper.lines:
         upper.plot(_times(found, zone), found.threshold, color=RED, linestyle="--", linewidth=0.8)  # type: ignore[arg-type]
         upper.set_yscale("log")
-    _over_time(lower, found, units.values(velocity, "mm/s"), f"velocity RMS ({units.shown('mm/s')})", alarms, zone)
+    _over_time(
+        lower,
+        found,
+        units.values(largest_velocity(found), "mm/s"),
+        f"velocity RMS ({units.shown('mm/s')})",
+        alarms,
+        zone,
+    )
     return figure
+
+
+def largest_velocity(found: Past) -> NDArray[np.float32]:
+    """RMS velocity of the channel that shakes most, shape (windows,), mm/s; NaN where none is known."""
+    return np.asarray(np.fmax.reduce(found.features[:, :, WATCHED.index("velocity_rms")], axis=1))
 
 
 def _head(engine: Engine, settings: Settings, row: PointRow, units: Units, zone: ZoneInfo) -> list[str]:
@@ -140,7 +152,7 @@ def _head(engine: Engine, settings: Settings, row: PointRow, units: Units, zone:
 
 
 def _over_time(
-    axes: Axes, found: Past, value: np.ndarray, name: str, alarms: Sequence[AlarmRow], zone: ZoneInfo
+    axes: Axes, found: Past, value: NDArray[np.floating], name: str, alarms: Sequence[AlarmRow], zone: ZoneInfo
 ) -> None:
     axes.set_ylabel(name, fontsize=8)
     axes.tick_params(labelsize=7)

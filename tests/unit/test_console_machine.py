@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -24,7 +25,7 @@ from app.console.lines import density, envelope_band, orders, spectrum
 from app.console.machine import VIEWS
 from app.console.machinetrend import events_of
 from app.console.queries import fleet
-from app.console.report import machine_report
+from app.console.report import largest_velocity, machine_report
 from app.console.units import Units
 from app.intake import Arrival
 from app.labels.records import give
@@ -219,3 +220,11 @@ def test_the_report_is_a_pdf_of_three_pages(filled: sa.Engine, settings: Setting
     made = machine_report(filled, settings, fleet(filled)[0][0], Units(), now_ns=time.time_ns(), zone="Europe/Berlin")
     assert made.startswith(b"%PDF")
     assert made.count(b"/Type /Page\n") + made.count(b"/Type /Page ") == 3
+
+
+def test_the_report_shows_the_velocity_of_the_channel_that_shakes_most(filled: sa.Engine) -> None:
+    """A sine of 1 g at 400 Hz is g / (2 pi f sqrt 2) of RMS velocity; a channel that is unknown hides no other."""
+    found = past(filled, str(POINT), most=100)
+    both = replace(found, features=np.concatenate([found.features, np.full_like(found.features, np.nan)], axis=1))
+    expected = 9806.65 / (2.0 * np.pi * 400.0 * np.sqrt(2.0))
+    np.testing.assert_allclose(largest_velocity(both), expected, rtol=0.02)

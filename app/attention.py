@@ -17,7 +17,20 @@ from app.alarms.register import (
 )
 from app.kinds import kind_text
 
-__all__ = ["ACT", "IN_ORDER", "LEARNING", "LEVELS", "NOT_WATCHED", "PLAN", "WATCH", "Facts", "Level", "Reason", "Rise"]
+__all__ = [
+    "ACT",
+    "ALARM_WORDS",
+    "IN_ORDER",
+    "LEARNING",
+    "LEVELS",
+    "NOT_WATCHED",
+    "PLAN",
+    "WATCH",
+    "Facts",
+    "Level",
+    "Reason",
+    "Rise",
+]
 
 _DAY_NS = 86_400_000_000_000
 # Shares of the threshold: a healthy machine is at about half of it at most, and varies by less than a half.
@@ -44,7 +57,8 @@ PLAN = Level(4, "△", "Plan work", "orange", "run on, and plan what is to be do
 ACT = Level(5, "▲", "Act now", "red", "an urgent or high alarm, zone D, or a limit that is all but reached")
 LEVELS = (ACT, PLAN, NOT_WATCHED, WATCH, LEARNING, IN_ORDER)
 
-_ALARMS = {
+# What an alarm says, of those that say the same of every fault kind.
+ALARM_WORDS = {
     NODE: "the node's alarm",
     NODE_FAULT: "the node cannot judge",
     NO_DATA: "nothing comes",
@@ -151,7 +165,7 @@ class Facts:
         return (*((one.level.rank, one.weight) for one in self.reasons(now_ns=now_ns)), (-1, self.ratio or 0.0))
 
     def _alarm(self, tag: Tag) -> Reason:
-        said = kind_text(self.kind) if tag.tag == "health" else _ALARMS.get(tag.tag, tag.tag)
+        said = kind_text(self.kind) if tag.tag == "health" else ALARM_WORDS.get(tag.tag, tag.tag)
         if tag.tag == NODE and self.kind is not None:
             said = f"{said}, {kind_text(self.kind)}"
         urgency = PRIORITIES.index(tag.priority)
@@ -190,7 +204,8 @@ class Facts:
         earliest, likely, latest = days[0] or 0.0, days[1] or 0.0, days[2]
         level = PLAN if likely * _DAY_NS <= _SOON_NS else WATCH
         span = f"{earliest:.0f} or more" if latest is None else f"{earliest:.0f} to {latest:.0f}"
-        words = f"{self.due_words} in about {likely:.0f} days ({span})"
+        about = "within a day" if likely < 1.0 else f"in about {likely:.0f} days"
+        words = f"{self.due_words} {about} ({span} days)"
         return [Reason(level, 2.0 - min(likely / 365.0, 1.0), words)]
 
     def _state(self) -> list[Reason]:

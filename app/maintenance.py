@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from app.alarms.register import HEALTH, NO_DATA, NODE, NODE_FAULT, RISING, SEVERITY, SEVERITY_HIGH, Priority, Tag
-from app.attention import Facts
+from app.attention import ALARM_WORDS, Facts
 from app.kinds import kind_text
 
 __all__ = ["ADVICE", "WITHIN_DAYS", "Advice", "Duty", "calendar_text", "duties_of", "table_text"]
@@ -180,7 +180,7 @@ def _key(tag: Tag, facts: Facts) -> str:
 
 
 def _why(tag: Tag, facts: Facts) -> str:
-    said = kind_text(facts.kind) if tag.tag in (HEALTH, NODE) else tag.tag
+    said = kind_text(facts.kind) if tag.tag in (HEALTH, NODE) else ALARM_WORDS.get(tag.tag, tag.tag)
     return f"{tag.priority} alarm: {said}"
 
 

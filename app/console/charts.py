@@ -23,7 +23,6 @@ __all__ = [
     "new_figure",
     "probability_chart",
     "scalogram_chart",
-    "spark_line",
     "spectrum_chart",
     "trend_chart",
     "wave_chart",
@@ -57,14 +56,6 @@ def new_figure(*, key: str, height: int, x: str, y: str) -> go.Figure:
         font={"family": "Source Sans, Source Sans Pro, sans-serif"},
     )
     return figure
-
-
-def spark_line(trend: Trend, *, most: int = 60) -> list[float]:
-    """Score over threshold of the latest windows, thinned, for a small line."""
-    ratio = trend.score / trend.threshold
-    known = np.isfinite(ratio)
-    _, y = decimated(np.flatnonzero(known), ratio[known], most=most)
-    return [round(float(value), 3) for value in y]
 
 
 def trend_chart(trend: Trend, alarms: Sequence[AlarmRow], *, key: str) -> go.Figure:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from app.console.charts import new_figure
 from app.console.words import local_times, zone_name
 from app.maintenance import Duty
 from app.palette import BLUE, GREY, ORANGE
 
 __all__ = ["due_chart"]
 
-_ROW, _AROUND = 26, 110
+_ROW, _AROUND = 26, 150
 
 
 def due_chart(duties: Sequence[Duty], *, now_ns: int, until_ns: int) -> go.Figure:
@@ -25,9 +26,9 @@ def due_chart(duties: Sequence[Duty], *, now_ns: int, until_ns: int) -> go.Figur
     now_ns, until_ns : int
         Edges of the time that is shown; a bar without a known end goes to the right edge.
     """
-    figure = go.Figure()
     # A machine may have several, and a bar needs a row of its own.
     rows = [f"{i + 1}. {one.name[:28]}" for i, one in enumerate(duties)]
+    figure = new_figure(key="due", height=_AROUND + _ROW * len(rows), x=f"time ({zone_name()})", y="")
     for forecast, name, colour, symbol, dash in (
         (True, "forecast: earliest to latest, likely", ORANGE, "diamond", "solid"),
         (False, "to be done by", BLUE, "line-ns-open", "dot"),
@@ -37,17 +38,10 @@ def due_chart(duties: Sequence[Duty], *, now_ns: int, until_ns: int) -> go.Figur
             _bars(figure, own, name, colour, symbol, dash, until_ns=until_ns)
     edges = [str(time) for time in local_times(np.array([now_ns, until_ns]))]
     figure.add_vline(x=edges[0], line={"color": GREY, "dash": "dash", "width": 1})
-    figure.update_layout(
-        height=_AROUND + _ROW * len(rows),
-        margin={"l": 10, "r": 10, "t": 24, "b": 10},
-        uirevision="due",
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.0},
-        template="plotly_white",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "Source Sans, Source Sans Pro, sans-serif"},
-    )
-    figure.update_xaxes(range=edges, title=f"time ({zone_name()})")
+    # Below, where neither the buttons above the chart nor a phone's narrow screen push it over the bars.
+    legend = {"yref": "container", "y": 0.0, "yanchor": "bottom"}
+    figure.update_layout(hovermode="closest", margin={"b": 90}, legend=legend)
+    figure.update_xaxes(range=edges, tickangle=0)
     figure.update_yaxes(categoryorder="array", categoryarray=rows[::-1], automargin=True, fixedrange=True)
     return figure
 

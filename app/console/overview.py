@@ -21,7 +21,7 @@ from app.settings import Settings
 
 __all__ = ["overview_page"]
 
-_EVERY_S = 5.0
+_EVERY_S = 10.0
 # Cards on top, reasons on each, tiles of areas, and rows of the list: a page is no store.
 _CARDS, _REASONS, _TILES, _ROWS = 6, 3, 40, 200
 _CARD_WIDTH, _TILE_WIDTH = 380, 250
@@ -75,7 +75,7 @@ def _first(machines: Sequence[Glance], *, now_ns: int) -> None:
 
 
 def _card(one: Glance, *, now_ns: int) -> None:
-    link("machine", plain(one.row.name), point=one.row.id)
+    link("machine", f"**{plain(one.row.name)}**", point=one.row.id)
     st.markdown(f"{one.level.symbol} :{one.level.colour}[**{one.level.word}**] · {plain(one.place.shown)}")
     reasons = one.facts.reasons(now_ns=now_ns)
     more = f"\n- and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""

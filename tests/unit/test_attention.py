@@ -82,9 +82,9 @@ def test_levels_have_words_and_symbols_of_their_own_beside_colours() -> None:
         ({"rise": Rise(0.4, 0.7, DAY_NS // 2)}, ["score rose from 0.40 to 0.70 of its threshold in 12.0 hours"]),
         ({"rise": Rise(0.2, 0.5, DAY_NS)}, []),
         ({"rise": Rise(0.6, 0.8, DAY_NS)}, []),
-        ({"due_ns": (3 * DAY_NS, 5 * DAY_NS, 9 * DAY_NS)}, ["reaches its limit in about 5 days (3 to 9)"]),
-        ({"due_ns": (3 * DAY_NS, 5 * DAY_NS, None)}, ["reaches its limit in about 5 days (3 or more)"]),
-        ({"due_ns": (-DAY_NS, -DAY_NS, 9 * DAY_NS)}, ["reaches its limit in about 0 days (0 to 9)"]),
+        ({"due_ns": (3 * DAY_NS, 5 * DAY_NS, 9 * DAY_NS)}, ["reaches its limit in about 5 days (3 to 9 days)"]),
+        ({"due_ns": (3 * DAY_NS, 5 * DAY_NS, None)}, ["reaches its limit in about 5 days (3 or more days)"]),
+        ({"due_ns": (-DAY_NS, -DAY_NS, 9 * DAY_NS)}, ["reaches its limit within a day (0 to 9 days)"]),
     ],
     ids=str,
 )

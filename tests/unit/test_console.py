@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 import app.console.machinenow
 from app.codec import encode_about
-from app.console.charts import envelope_chart, scalogram_chart, spark_line, trend_chart
+from app.console.charts import envelope_chart, scalogram_chart, trend_chart
 from app.console.decimate import decimated
 from app.console.launch import ENTRY
 from app.console.queries import Trend, alarm_history, fleet, latest_stretch, trend, waveform
@@ -265,7 +265,6 @@ def test_trends_are_bounded_and_in_order(filled: sa.Engine) -> None:
     assert found.start_ns.size == 4
     assert (np.diff(found.start_ns) > 0).all()
     assert np.isnan(found.score).all()
-    assert spark_line(found) == []
 
 
 def test_the_alarm_shades_the_trend(filled: sa.Engine) -> None:

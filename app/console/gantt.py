@@ -41,7 +41,7 @@ def due_chart(duties: Sequence[Duty], *, now_ns: int, until_ns: int) -> go.Figur
     # Below, where neither the buttons above the chart nor a phone's narrow screen push it over the bars.
     legend = {"yref": "container", "y": 0.0, "yanchor": "bottom"}
     figure.update_layout(hovermode="closest", margin={"b": 90}, legend=legend)
-    figure.update_xaxes(range=edges, tickangle=0)
+    figure.update_xaxes(range=edges, tickangle=0, nticks=4)
     figure.update_yaxes(categoryorder="array", categoryarray=rows[::-1], automargin=True, fixedrange=True)
     return figure
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ __all__ = ["SCORE", "VELOCITY", "Forecast", "Levels", "forecast_point", "forecas
 VELOCITY, SCORE = "velocity RMS", "score over threshold"
 # What is looked back on at most, the parts it is cut into, and the windows read of each: a part counts by its median.
 _LONGEST_NS = 90 * 86_400_000_000_000
-_PARTS, _OF_PART = 60, 9
+_PARTS, _OF_PART = 60, 5
 # The first part of what is looked back on is healthy: it follows a repair, a new baseline or the time before.
 _HEALTHY_SHARE, _FEWEST_HEALTHY = 5, 6
 _DAY_S = 86_400.0
@@ -131,13 +132,14 @@ def levels_of(connection: Connection, settings: Settings, row: PointRow, *, now_
         Without those that have no value yet.
     """
     since_ns = max(now_ns - _LONGEST_NS, _begun_ns(connection, row))
-    edges = np.linspace(since_ns, now_ns, _PARTS + 1).astype(np.int64)
+    edges = np.linspace(since_ns, now_ns, _PARTS + 1).astype(np.int64).tolist()
+    parts = list(pairwise(edges))
     if connection.execute(sa.select(nodes.c.point_id).where(nodes.c.point_id == row.id)).first() is not None:
-        found = [_of_part(connection, _report_query(row.id, *pair), _of_report) for pair in _pairs(edges)]
+        found = _medians(connection, [_report_query(row.id, i, *part) for i, part in enumerate(parts)], _of_report)
     else:
-        found = [_of_part(connection, _window_query(row, *pair), _of_window) for pair in _pairs(edges)]
+        found = _medians(connection, [_window_query(row, i, *part) for i, part in enumerate(parts)], _of_window)
     # Those of one part come from its beginning, so its level is of then.
-    at_ns = np.array([round(part[0]) if math.isfinite(part[0]) else 0 for part in found], dtype=np.int64)
+    at_ns = np.array([round(part[0]) for part in found], dtype=np.int64)
     bounds = {VELOCITY: _zone_d(settings, row), SCORE: 1.0}
     return [
         levels
@@ -154,23 +156,20 @@ def _levels(
     return Levels(indicator, unit, bound, at_ns[known], value[known]) if known.any() else None
 
 
-def _pairs(edges: NDArray[np.int64]) -> list[tuple[int, int]]:
-    return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
-
-
-def _window_query(row: PointRow, first_ns: int, end_ns: int) -> sa.Select[Any]:
+def _window_query(row: PointRow, part: int, first_ns: int, end_ns: int) -> sa.Select[Any]:
     one = windows.c
     own = (
         (one.point_id == row.id) & (one.start_ns >= first_ns) & (one.start_ns < end_ns) & (one.id > row.baseline_after)
     )
-    columns = (one.start_ns.label("at_ns"), one.score, one.threshold, one.contract, one.features)
-    return sa.select(*columns).where(own).order_by(one.start_ns).limit(_OF_PART)
+    columns = (sa.literal(part).label("part"), one.start_ns.label("at_ns"), one.score, one.threshold)
+    return sa.select(*columns, one.contract, one.features).where(own).order_by(one.start_ns).limit(_OF_PART)
 
 
-def _report_query(point_id: str, first_ns: int, end_ns: int) -> sa.Select[Any]:
+def _report_query(point_id: str, part: int, first_ns: int, end_ns: int) -> sa.Select[Any]:
     one = node_reports.c
     own = (one.point_id == point_id) & (one.at_ns >= first_ns) & (one.at_ns < end_ns)
-    return sa.select(one.at_ns, one.score, one.threshold).where(own).order_by(one.at_ns).limit(_OF_PART)
+    columns = (sa.literal(part).label("part"), one.at_ns, one.score, one.threshold)
+    return sa.select(*columns).where(own).order_by(one.at_ns).limit(_OF_PART)
 
 
 def _of_window(row: sa.Row[Any]) -> _Read:
@@ -187,9 +186,16 @@ def _ratio(row: sa.Row[Any]) -> float:
     return row.score / row.threshold if row.score is not None and row.threshold else math.nan
 
 
-def _of_part(connection: Connection, query: sa.Select[Any], read: Callable[[sa.Row[Any]], _Read]) -> _Read:
-    rows = np.array([read(row) for row in connection.execute(query)], dtype=np.float64).reshape(-1, 3)
-    return _median(rows[:, 0]), _median(rows[:, 1]), _median(rows[:, 2])
+def _medians(
+    connection: Connection, queries: Sequence[sa.Select[Any]], read: Callable[[sa.Row[Any]], _Read]
+) -> list[_Read]:
+    """Medians of each part that has rows, in order; all parts are one statement, each with its own limit."""
+    whole = sa.union_all(*(sa.select(query.subquery()) for query in queries))
+    by_part: dict[int, list[_Read]] = {}
+    for row in connection.execute(whole):
+        by_part.setdefault(row.part, []).append(read(row))
+    columns = [np.array(by_part[part], dtype=np.float64).T for part in sorted(by_part)]
+    return [(_median(at_ns), _median(velocity), _median(ratio)) for at_ns, velocity, ratio in columns]
 
 
 def _median(values: NDArray[np.float64]) -> float:
@@ -282,17 +288,16 @@ def _at(last_ns: int, seconds: float, *, now_ns: int) -> int | None:
 
 
 def renew(engine: Engine, settings: Settings, *, now_ns: int) -> list[Forecast]:
-    """Compute the forecasts of all points and keep them, point by point, so that nobody waits long for the store."""
+    """Compute the forecasts of all points and keep them; the store is written to at the end alone."""
     with reading(engine) as connection:
-        rows = point_rows(connection)
-    made = []
-    for row in rows:
-        with reading(engine) as connection:
-            found = forecast_point(row.id, levels_of(connection, settings, row, now_ns=now_ns), now_ns=now_ns)
-        with writing(engine) as connection:
-            connection.execute(table.delete().where(table.c.point_id == row.id))
-            connection.execute(table.insert().values(**asdict(found)))
-        made.append(found)
+        made = [
+            forecast_point(row.id, levels_of(connection, settings, row, now_ns=now_ns), now_ns=now_ns)
+            for row in point_rows(connection)
+        ]
+    with writing(engine) as connection:
+        connection.execute(table.delete())
+        if made:
+            connection.execute(table.insert(), [asdict(found) for found in made])
     return made
 
 

@@ -99,7 +99,7 @@ def test_nothing_is_forecast_across_a_repair(engine: Engine, settings: Settings)
 
 
 def test_a_stream_is_read_in_bounded_parts(engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """3,000 windows in a minute give the same sixty parts; no more than nine windows are read of each."""
+    """3,000 windows in a minute give the same sixty parts; no more than five windows are read of each."""
     read: list[int] = []
     plain = forecast._of_window
     monkeypatch.setattr(forecast, "_of_window", lambda row: read.append(1) or plain(row))
@@ -108,7 +108,7 @@ def test_a_stream_is_read_in_bounded_parts(engine: Engine, settings: Settings, m
         (row,) = point_rows(connection)
         velocity, score = levels_of(connection, settings, row, now_ns=NOW_NS)
     assert len(velocity.value) == len(score.value) == 60
-    assert len(read) <= 60 * 9
+    assert len(read) <= 60 * 5
     np.testing.assert_allclose(velocity.value, 1.0, rtol=0.02)
 
 

@@ -144,7 +144,7 @@ def _block_row(past: Past, hour: int, start_ns: int, sequence: int, *, kept: boo
 def _window_row(past: Past, hour: int, start_ns: int) -> dict[str, Any]:
     one, pool, scored = past.drawn[hour], past.pool, bool(past.scored[hour])
     threshold = past.threshold(hour)
-    abnormal = scored and pool.ratio[one] > 1.0
+    abnormal = scored and past.ratio[hour] > 1.0
     return {
         "point_id": past.point_id,
         "start_ns": start_ns,
@@ -155,7 +155,7 @@ def _window_row(past: Past, hour: int, start_ns: int) -> dict[str, Any]:
         "rms": float(pool.rms[one]),
         "contract": WATCHED.hash,
         "features": pool.features[one],
-        "score": threshold * float(pool.ratio[one]) if scored else None,
+        "score": threshold * float(past.ratio[hour]) if scored else None,
         "threshold": threshold if scored else None,
         "bundle": past.bundle(hour) if scored else None,
         "probabilities": json.dumps(_probabilities(past, int(one))) if abnormal else None,
@@ -186,7 +186,7 @@ def _settle(connection: Connection, pasts: list[Past], plan: HistoryPlan) -> Non
         values: dict[str, Any] = {
             "state": "watching" if scored else "learning",
             "bundle": past.bundle(last) if scored else None,
-            "score": threshold * float(past.pool.ratio[past.drawn[last]]) if scored else None,
+            "score": threshold * float(past.ratio[last]) if scored else None,
             "threshold": threshold if scored else None,
             "window_start_ns": row.start_ns,
             "seen_ns": row.end_ns + 30_000_000,

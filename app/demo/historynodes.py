@@ -85,7 +85,7 @@ def _write_node(connection: Connection, i: int, past: Past, plan: HistoryPlan, r
 def _report(past: Past, point: str, name: str, hour: int, plan: HistoryPlan) -> dict[str, Any]:
     one = int(past.drawn[hour])
     # The far end of the machine feels less of it.
-    ratio = 0.3 + 0.5 * float(past.pool.ratio[one])
+    ratio = 0.3 + 0.5 * float(past.ratio[hour])
     learned = hour >= 48
     at_ns = plan.begin_ns + hour * HOUR_NS + 1_800_000_000_000
     alarm = learned and ratio > 1.0

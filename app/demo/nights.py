@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from app.schema import promotions, retraining_runs, retraining_tasks
 from app.settings import Settings
 from app.store import insert_rows, set_champion
 from features.contract import WATCHED
-from models.bundle import Manifest, write_bundle
 
 __all__ = ["write_nights"]
 
@@ -40,25 +38,19 @@ _REPORTS = 3
 def write_nights(
     connection: Connection, settings: Settings, pasts: Sequence[Past], plan: HistoryPlan, rng: np.random.Generator
 ) -> None:
-    """Write a run of each night with a task for each machine, the promotions that came of them, and bundles.
+    """Write a run of each night with a task for each machine, and the promotions that came of them.
 
-    The bundles hold a manifest and no network that could serve: they are for looking.
+    There are no bundles: nothing was learned that could serve.
     """
-    serving = {past.point_id: past.bundle(plan.hours - 1) for past in pasts}
-    tasks: list[Task] = []
     for day in range(1, plan.days):
         run = _run(plan, day)
         own = [_task(run, past, 24 * day, rng) for past in pasts]
-        tasks = own
         row = {"id": run.id, "started_ns": run.started_ns, "ended_ns": run.ended_ns, "state": "done"}
         insert_rows(connection, retraining_runs, [row | {"options": '{"points": [], "force": false}'}])
         insert_rows(connection, retraining_tasks, [_task_row(task) for task in own])
         _write_promotions(connection, run, own)
         if day >= plan.days - _REPORTS:
             write_report(settings.reports / f"retraining-{run.id}.html", run, own)
-    for name in sorted({*serving.values(), *(task.challenger for task in tasks if task.challenger)}):
-        _write_bundle(settings.bundles, name)
-    _write_bundle(settings.bundles, "diagnosis-made-up", role="diagnosis")
     set_champion(connection, "diagnosis", "diagnosis-made-up", now_ns=plan.begin_ns)
 
 
@@ -149,15 +141,3 @@ def _write_promotions(connection: Connection, run: Run, tasks: Sequence[Task]) -
         why = f"{task.challenger}: it passed the gate"
         target = f"baseline of {task.point_id}"[:200]
         note(connection, _JOB, "promote", target=target, why=why, now_ns=run.ended_ns or run.started_ns)
-
-
-def _write_bundle(bundles: Path, name: str, *, role: str = BASELINE) -> None:
-    manifest = Manifest(
-        id=name,
-        role=role,
-        contract=WATCHED.hash,
-        seed=0,
-        thresholds={"score": 1.25},
-        provenance={"made_up": "a history written at once; no network is in it"},
-    )
-    write_bundle(bundles, manifest, network=b"", arrays={"none": np.zeros(1)}, save_keras=Path.touch)

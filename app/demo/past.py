@@ -19,6 +19,8 @@ __all__ = ["AFTER", "HistoryPlan", "Past", "Spell", "draw_past"]
 AFTER = 60
 # Windows in a row above the threshold that raise an alarm.
 _RAISE_AFTER = 3
+# Standard deviation of the logarithm of scores beyond what the pool has of it.
+_SPREAD = 0.07
 # Share of the time, at its end, in which nothing is mended, so that there is something to work on.
 _OPEN = 0.17
 
@@ -87,6 +89,8 @@ class Past:
     pool : Pool
     drawn : ndarray of int64, shape (hours,)
         Window of the pool of each hour, -1 where nothing came.
+    ratio : ndarray of float64, shape (hours,)
+        Score over threshold of each hour.
     scored : ndarray of bool, shape (hours,)
         Whether a baseline judged.
     generation : ndarray of int64, shape (hours,)
@@ -99,6 +103,7 @@ class Past:
     plan: PlantMachine
     pool: Pool
     drawn: NDArray[np.int64]
+    ratio: NDArray[np.float64]
     scored: NDArray[np.bool_]
     generation: NDArray[np.int64]
     spells: tuple[Spell, ...]
@@ -126,6 +131,8 @@ def draw_past(place: int, machine: PlantMachine, plan: HistoryPlan, rng: np.rand
     pool = simulated(machine, rng)
     hours = plan.hours
     drawn = pool.draw(-1, np.zeros(hours), rng)
+    # No two windows are alike, other than those of a small pool.
+    chance = np.exp(_SPREAD * rng.standard_normal(hours))
     scored = np.arange(hours) >= AFTER
     generation = np.zeros(hours, dtype=np.int64)
     spells: list[Spell] = []
@@ -134,7 +141,7 @@ def draw_past(place: int, machine: PlantMachine, plan: HistoryPlan, rng: np.rand
         stretch = np.arange(onset, min(ends, hours))
         healthy = drawn[stretch]
         drawn[stretch] = pool.draw(number, np.array([fault.severity(float(h)) for h in stretch]), rng)
-        raised = _raised(pool.ratio[drawn], stretch)
+        raised = _raised(pool.ratio[drawn] * chance, stretch)
         if raised is None:
             drawn[stretch] = healthy
             continue
@@ -145,7 +152,7 @@ def draw_past(place: int, machine: PlantMachine, plan: HistoryPlan, rng: np.rand
     for change in machine.changes:
         if change.what == "silence":
             drawn[int(change.at_h) : int(change.at_h + change.hours)] = -1
-    return Past(place, machine, pool, drawn, scored, generation, tuple(spells))
+    return Past(place, machine, pool, drawn, pool.ratio[drawn] * chance, scored, generation, tuple(spells))
 
 
 def _repaired(fault: Fault, hours: int, rng: np.random.Generator) -> int:

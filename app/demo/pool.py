@@ -17,7 +17,7 @@ from models.plant import Condition, MachineSignal
 __all__ = ["SCALE", "Pool", "simulated"]
 
 SCALE = 50.0 / 32768.0
-_HEALTHY = 18
+_HEALTHY = 30
 # Steps of severity that a fault is simulated at, and windows at each.
 _STEPS, _AT_EACH = 14, 2
 _RMS = WATCHED.index("rms")

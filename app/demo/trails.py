@@ -67,8 +67,7 @@ def _of_spell(past: Past, spell: Spell, plan: HistoryPlan, rng: np.random.Genera
     def raises(connection: Connection, now_ns: int) -> None:
         follow(connection, point, HEALTH, active=True, now_ns=now_ns)
         row = {"point_id": point, "raised_ns": now_ns, "window_start_ns": _start_of(past, plan, raised)}
-        one = past.drawn[raised]
-        made = {"ratio": float(past.pool.ratio[one]), "kind": spell.named, "tag": HEALTH}
+        made = {"ratio": float(past.ratio[raised]), "kind": spell.named, "tag": HEALTH}
         surely = json.dumps({"normal": 0.1, "inner": 0.1, "outer": 0.1, "ball": 0.1} | {_shown(spell): 0.7})
         connection.execute(alarms.insert().values(**row, **made, probabilities=surely))
 

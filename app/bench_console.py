@@ -31,9 +31,11 @@ from features.errors import RacewayError
 __all__ = ["ConsolePlan", "Visit", "bench_console", "served_console", "visits"]
 
 _DATA = '[data-testid="stDataFrame"] canvas, [data-testid="stTable"] td'
-_CHARTS = "iframe"
+_CHARTS = ".raceway-chart .main-svg"
 _FIELDS = '[data-testid="stForm"], [data-testid="stTextInput"] input, [data-testid="stSelectbox"] input'
 _PATIENCE_S = 90.0
+# Turns that are not counted: they warm the server and the browser, which keeps compiled scripts from the second on.
+_WARMING = 2
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def bench_console(plan: ConsolePlan, *, history: Path | None, progress: Callable
         ``pages``: of each page medians and worst values of `first_ms` (start of the navigation to title and main
         content drawn), `whole_ms` (to all of it), `interact_ms` (input to the answer drawn; None where there is
         nothing to do), and `errors` of the browser's console. Server and browser are warm: each page was opened
-        once before. ``load``: processes that wanted a core when it began, others' work included.
+        twice before. ``load``: processes that wanted a core when it began, others' work included.
 
     Raises
     ------
@@ -176,7 +178,7 @@ def _measured(
     answered: dict[str, list[float]] = {visit.page: [] for visit in chosen}
     errors: dict[str, list[str]] = {visit.page: [] for visit in chosen}
     words: dict[str, str] = {}
-    for turn in range(plan.repeats + 1):
+    for turn in range(plan.repeats + _WARMING):
         for i, visit in enumerate(chosen):
             opened = browser.visit(base + visit.path, main=visit.main)
             if turn == 0 and plan.pictures is not None:
@@ -185,11 +187,10 @@ def _measured(
             took = None if done is None else browser.interact(*done)
             errors[visit.page] += browser.errors()
             words[visit.page] = "" if done is None else " ".join(done)
-            # The first turn warms server and browser.
-            if turn:
+            if turn >= _WARMING:
                 drawn[visit.page].append(opened)
                 answered[visit.page] += [] if took is None else [took]
-            progress((turn * len(chosen) + i + 1) / ((plan.repeats + 1) * len(chosen)))
+            progress((turn * len(chosen) + i + 1) / ((plan.repeats + _WARMING) * len(chosen)))
     return [
         {"page": name, **_figures(drawn[name], answered[name]), "interaction": words[name], "errors": errors[name]}
         for name in drawn

@@ -1,4 +1,4 @@
-// What a page of the console looks like from inside, noted at each frame: drawn, whole, answered. In frames of charts idle.
+// What a page of the console looks like from inside, noted at each frame: drawn, whole, answered.
 (() => {
   if (window !== window.top) return;
   const watch = { main: null, first: null, whole: null, since: null, ran: false, answer: null };
@@ -6,28 +6,29 @@
   const LOADING = '[data-testid="stSkeleton"], [data-testid="stSpinner"], [data-testid="stAppSkeleton"]';
   const shown = (element) => element.getClientRects().length > 0;
   const within = (root, selector) => [...root.querySelectorAll(selector)].some(shown);
-  const charts = (root) => [...root.querySelectorAll("iframe")].filter(shown);
-  const drawn = (frame) => {
-    try { return frame.contentDocument.querySelector(".main-svg") !== null; } catch { return false; }
-  };
+  const drawn = (root) => [...root.querySelectorAll(".raceway-chart")].every((one) => one.querySelector(".main-svg") !== null);
   const app = () => document.querySelector('[data-testid="stApp"]');
   const body = () => document.querySelector('[data-testid="stMain"]');
   const running = () => app() === null || app().getAttribute("data-test-script-state") === "running";
   const useful = () => {
     const root = body();
     if (root === null || watch.main === null || ![...root.querySelectorAll("h1")].some((h) => h.textContent.trim())) return false;
-    return within(root, watch.main) || (watch.main.includes("iframe") && charts(root).some(drawn));
+    return within(root, watch.main);
   };
   const quiet = () => {
     const root = body();
     return root !== null && !running() && root.querySelector('[data-stale="true"]') === null && !within(root, LOADING)
-      && charts(root).every(drawn);
+      && drawn(root);
   };
-  const step = () => {
+  // Looking costs the page its time too: no more often than a reader could tell.
+  let last = 0;
+  const step = (now) => {
+    requestAnimationFrame(step);
+    if (now - last < 30) return;
+    last = now;
     if (watch.first === null && useful()) watch.first = performance.now();
     if (watch.first !== null && watch.whole === null && quiet()) watch.whole = performance.now();
     if (watch.since !== null && watch.answer === null && watch.ran && quiet()) watch.answer = performance.now() - watch.since;
-    requestAnimationFrame(step);
   };
   requestAnimationFrame(step);
   const note = () => { if (watch.since === null) watch.since = performance.now(); };

@@ -44,22 +44,18 @@ def screenshot(address: str, path: Path, *, until: str) -> str:
             _wait_for_charts(chrome)
         path.parent.mkdir(parents=True, exist_ok=True)
         chrome.save_screenshot(str(path))
-        return "\n".join([chrome.find_element(By.TAG_NAME, "body").text, *_in_frames(chrome)])
+        return "\n".join([chrome.find_element(By.TAG_NAME, "body").text, *_in_charts(chrome)])
     finally:
         chrome.quit()
 
 
-def _in_frames(chrome: webdriver.Chrome, selector: str = "body") -> list[str]:
-    """Text, or where it is no text the tag, of the first element in each frame that has one."""
-    found = []
-    for frame in chrome.find_elements(By.TAG_NAME, "iframe"):
-        chrome.switch_to.frame(frame)
-        found += [element.text or element.tag_name for element in chrome.find_elements(By.CSS_SELECTOR, selector)[:1]]
-        chrome.switch_to.default_content()
-    return found
+def _in_charts(chrome: webdriver.Chrome) -> list[str]:
+    """All that stands in the charts, those outside of the window too."""
+    charts = chrome.find_elements(By.CSS_SELECTOR, ".raceway-chart")
+    return [str(chart.get_attribute("textContent")) for chart in charts]
 
 
 def _wait_for_charts(chrome: webdriver.Chrome) -> None:
     """Wait until trend, envelope spectrum, spectrum and waveform of the machine page are drawn."""
-    drawn = ".scatterlayer .js-line"
-    WebDriverWait(chrome, _PATIENCE_S).until(lambda page: len(_in_frames(page, drawn)) >= 4)
+    drawn = ".raceway-chart:has(.scatterlayer .js-line)"
+    WebDriverWait(chrome, _PATIENCE_S).until(lambda page: len(page.find_elements(By.CSS_SELECTOR, drawn)) >= 4)

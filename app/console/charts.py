@@ -19,6 +19,7 @@ from features.scalogram import scalogram
 from features.spectral import amplitude_spectrum
 
 __all__ = [
+    "TEMPLATE",
     "envelope_chart",
     "new_figure",
     "probability_chart",
@@ -35,6 +36,10 @@ _PAUSE = 5.0
 # Size of a scalogram, whatever the window: it is drawn anew every two seconds.
 _IMAGE_ROWS, _IMAGE_COLUMNS, _IMAGE_SAMPLES = 72, 200, 16_384
 _MORLET_W0 = 6.0
+# Faint lines that show on white and on black; the browser adds the colour of letters. Given here, since Plotly's own
+# templates are large and are copied into every figure.
+_AXIS = {"gridcolor": "rgba(128,128,128,0.25)", "zerolinecolor": "rgba(128,128,128,0.4)", "automargin": True}
+TEMPLATE = {"layout": {"xaxis": _AXIS, "yaxis": _AXIS}}
 
 
 def new_figure(*, key: str, height: int, x: str, y: str) -> go.Figure:
@@ -49,7 +54,7 @@ def new_figure(*, key: str, height: int, x: str, y: str) -> go.Figure:
         uirevision=key,
         legend={"orientation": "h", "y": 1.12, "x": 0.0},
         hovermode="x unified",
-        template="plotly_white",
+        template=TEMPLATE,
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},

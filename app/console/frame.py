@@ -25,7 +25,7 @@ _STYLE = """<style>
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] h1 { font-size: 1.9rem; padding: 0.5rem 0; }
   [data-testid="stMetricValue"] { font-size: 1.5rem; }
-  [data-testid="stColumn"]:has([data-testid="stMetric"]):not(:has(iframe, [data-testid="stDataFrame"])) {
+  [data-testid="stColumn"]:has([data-testid="stMetric"]):not(:has(.raceway-chart, [data-testid="stDataFrame"])) {
     min-width: calc(50% - 1rem); flex: 1 1 calc(50% - 1rem);
   }
 }

@@ -11,6 +11,7 @@ import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from app.access.roles import Right, User
+from app.console.charts import TEMPLATE
 from app.console.links import link
 from app.console.plot import plot
 from app.console.words import ago, clock
@@ -214,7 +215,7 @@ def drift_chart(features: Sequence[Mapping[str, Any]], *, key: str) -> go.Figure
         yaxis={"automargin": True},
         uirevision=key,
         showlegend=False,
-        template="plotly_white",
+        template=TEMPLATE,
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": GREY, "activecolor": BLUE},

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from starlette.routing import BaseRoute
 
 from app.console.login import login_routes
+from app.console.plot import library_routes
 from app.console.shell import shell_routes
 from app.console.workorders import CLOSING, workorder_routes
 from app.settings import Settings
@@ -20,4 +21,4 @@ UNGUARDED = frozenset({"/login", "/logout", "/_stcore/health", CLOSING})
 
 def routes(engine: Callable[[], Engine], settings: Settings) -> list[BaseRoute]:
     """Give the routes; the store is opened by the first that needs it."""
-    return [*login_routes(engine, settings), *workorder_routes(engine, settings), *shell_routes()]
+    return [*login_routes(engine, settings), *workorder_routes(engine, settings), *shell_routes(), *library_routes()]

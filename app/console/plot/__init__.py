@@ -1,20 +1,30 @@
-"""Charts renewed in place: Streamlit makes its own Plotly element anew with each change of data, and that flickers."""
+"""Charts renewed in place: Streamlit makes its own Plotly element anew with each change of data, and that flickers.
+
+They are drawn in the page itself by one library for all of them: a frame for each would load and run it once for each.
+"""
 
 from __future__ import annotations
 
 import functools
-import shutil
-import tempfile
+import gzip
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
+from importlib import metadata, resources
 from typing import Any
 
 import plotly.graph_objects as go
+import plotly.io
 import streamlit as st
-import streamlit.components.v1 as components
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from streamlit.components.v2 import component
 
-__all__ = ["Click", "new_click", "plot"]
+__all__ = ["Click", "library_routes", "new_click", "plot"]
+
+# The default template is copied into every figure, which costs more than all else that is done to it.
+plotly.io.templates.default = None
+_LIBRARY = f"/charts/plotly-{metadata.version('plotly')}.js"
+_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +48,12 @@ def plot(figure: go.Figure, *, key: str, clicks: bool = False) -> None:
     clicks : bool
         Whether a click on a point runs the page again, for `new_click` to tell.
     """
-    _component()(figure=figure.to_json(), clicks=clicks, key=key, default=None)
+    data = {"figure": figure.to_json(), "library": _LIBRARY, "clicks": clicks}
+    _component()(data=data, key=key, on_click_change=_noted)
+
+
+def _noted() -> None:
+    """Be told of a click; what is to be done about it is the page's, which asks `new_click`."""
 
 
 def new_click(key: str) -> Click | None:
@@ -47,24 +62,36 @@ def new_click(key: str) -> Click | None:
     To be asked before the widgets that it sets are drawn.
     """
     said = st.session_state.get(key)
-    seen = f"{key} seen"
-    if not isinstance(said, dict) or said.get("number") == st.session_state.get(seen):
+    clicked = None if said is None else said.get("click")
+    if clicked is None or clicked.get("number") == st.session_state.get(f"{key} seen"):
         return None
-    st.session_state[seen] = said.get("number")
-    return Click(said.get("x", 0.0), said.get("y"), said.get("custom"))
+    st.session_state[f"{key} seen"] = clicked.get("number")
+    return Click(clicked.get("x", 0.0), clicked.get("y"), clicked.get("custom"))
 
 
 @functools.lru_cache(maxsize=1)
 def _component() -> Any:
-    """Declare the component once; its folder lives as long as the process."""
-    folder = Path(_folder().name)
-    ours = resources.files(__name__) / "index.html"
-    (folder / "index.html").write_text(ours.read_text(encoding="utf-8"), encoding="utf-8")
-    with resources.as_file(resources.files("plotly") / "package_data" / "plotly.min.js") as library:
-        shutil.copyfile(library, folder / "plotly.min.js")
-    return components.declare_component("raceway_plot", path=str(folder))
+    """Declare the component once."""
+    script = (resources.files(__name__) / "chart.js").read_text(encoding="utf-8")
+    return component("raceway_chart", html='<div class="raceway-chart"></div>', js=script, isolate_styles=False)
+
+
+def library_routes() -> list[Route]:
+    """Give the route of the library that draws; its version is in the name, so that a browser keeps it."""
+    return [Route(_LIBRARY, _library, methods=["GET"])]
+
+
+async def _library(request: Request) -> Response:
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers = _FOREVER | {"Content-Encoding": "gzip"}
+        return Response(_packed(), media_type="text/javascript", headers=headers)
+    return Response(_file(), media_type="text/javascript", headers=_FOREVER)
+
+
+def _file() -> bytes:
+    return (resources.files("plotly") / "package_data" / "plotly.min.js").read_bytes()
 
 
 @functools.lru_cache(maxsize=1)
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="raceway-plot-")
+def _packed() -> bytes:
+    return gzip.compress(_file(), compresslevel=6)

@@ -98,7 +98,10 @@ def summed_up(figures: dict[str, Any]) -> dict[str, Any]:
     }
     ours, *others = figures["systems"]
     systems = [ours | {"better": []}, *(row | {"better": _better(ours, row)} for row in others)]
-    totals = [{"what": what, "value": value} for what, value in values.items()]
+    totals = [
+        {"what": what, "value": round(value, 2) if isinstance(value, float) else value}
+        for what, value in values.items()
+    ]
     return figures | {"systems": systems, "totals": totals}
 
 

@@ -17,7 +17,7 @@ from app.demo import account
 from app.demo.figures import FaultTime, Watching, by_kind, row_of
 from app.demo.limits import LimitAlarms
 from app.demo.page import render_page
-from app.demo.report import findings, words
+from app.demo.report import findings, summed_up, words
 from app.demo.world import N_SAMPLES, RATE_HZ
 from app.pipeline import Pipeline
 from app.schema import alarm_journal, alarms, blocks, windows
@@ -157,3 +157,14 @@ def test_what_is_lost_is_said() -> None:
     figures["crashes"] = [crash for crash in figures["crashes"] if crash["what"] == "ingest"]
     assert findings(figures) == ["3 bursts are lost", "retraining was never killed", "no challenger was refused"]
     assert sum(line.startswith("NOT AS IT SHOULD BE") for line in words(figures)) == 3
+
+
+def test_it_is_said_where_limits_do_better() -> None:
+    figures = _figures()
+    ours, zone_c, *_ = figures["systems"]
+    zone_c |= {name: ours[name] for name in ("median_lead_d", "worst_lead_d", "false_a_month", "alarms")}
+    zone_c["found"] = ours["found"] + 1
+    summed = summed_up(figures)
+    assert summed["systems"][0]["better"] == []
+    assert summed["systems"][1]["better"] == ["finds more faults"]
+    assert "Better than Raceway: ISO zone C entered finds more faults." in words(summed)

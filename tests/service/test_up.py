@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -66,7 +67,7 @@ def _alive(folder: Path) -> list[str]:
 def test_it_lives_ends_without_a_trace_and_remembers(tmp_path: Path) -> None:
     secrets = dict.fromkeys(("broker_password", "smtp_password", "workorder_token"), _SECRET)
     hooks = {"notify_webhook": f"http://127.0.0.1:1/{_SECRET}", "smtp_url": f"smtp://raceway:{_SECRET}@127.0.0.1:1"}
-    ports = {"console_port": free_port(), "embedded_port": free_port()}
+    ports = {"console_port": free_port(), "embedded_port": free_port(), "metrics_port": free_port()}
     settings = load_settings(data_dir=tmp_path / "plant", log_level="debug", **ports, **hooks, **secrets)
     stored = 0
     for run in range(2):
@@ -90,8 +91,17 @@ def test_it_lives_ends_without_a_trace_and_remembers(tmp_path: Path) -> None:
         assert _SECRET not in "\n".join(log.read_text() for log in (settings.data_dir / "logs").iterdir())
         assert up.returncode == 0
         assert _alive(tmp_path) == []
+    for service in ("ingest", "learner", "alarms", "fleet", "retraining", "metrics", "simulate"):
+        events = _events(settings.data_dir / "logs" / f"{service}.log")
+        assert events, service
+        assert all({"time", "level", "event"} <= event.keys() for event in events), service
     with reading(open_store(settings.database)) as connection:
         assert len(point_rows(connection)) == 6
+
+
+def _events(log: Path) -> list[dict[str, Any]]:
+    """What a service of ours wrote to its log, each line a JSON object; libraries write what they like."""
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 
 def _enter(settings: Settings) -> None:

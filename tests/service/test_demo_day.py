@@ -22,7 +22,9 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder: Path = tmp_path_factory.mktemp("day")
     script = Script(machines=6, days=20, interval_h=1, seed=1, end_ns=time.time_ns(), kind_windows=0, jobs=1)
     told: list[int] = []
-    day = Day(settings_for(load_settings(data_dir=folder), script), script, lambda hours, _: told.append(hours))
+    # Challengers of half the usual windows: most of the time goes into learning them.
+    settings = settings_for(load_settings(data_dir=folder), script).model_copy(update={"retrain_windows": 96})
+    day = Day(settings, script, lambda hours, _: told.append(hours))
     day.run()
     assert told[-1] == script.hours
     return figures_of(day)

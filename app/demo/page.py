@@ -153,7 +153,7 @@ def _legend() -> str:
         (RED, "□ refused"),
         (RED, "| crash"),
     )
-    places = (0, 150, 215, 330, 485, 635, 765, 830)
+    places = (-100, 45, 105, 230, 405, 560, 705, 780)
     return "".join(
         f'<text x="{_LABELS + place}" y="16" fill="{colour}">{html.escape(text)}</text>'
         for place, (colour, text) in zip(places, parts, strict=True)

@@ -57,6 +57,8 @@ bench: $(READY)dev packages  ## Measure speed into docs/results
 	$(BIN)/raceway bench features --output docs/results/features.json
 	$(BIN)/raceway bench ingest --output docs/results/ingest.json
 	$(BIN)/raceway bench fleet --output docs/results/fleet.json
+	$(BIN)/raceway bench console --output docs/results/console.json --pictures docs/console
+	$(BIN)/raceway bench page --output docs/CONSOLE.md
 	$(BIN)/raceway results --output docs/RESULTS.md
 
 results: $(READY)dev  ## Measure the models on public data into docs/results

@@ -68,11 +68,15 @@ _FIND = ("type", "pump")
 _DEFAULT: tuple[str, tuple[tuple[str, str], ...]] = (f"{_DATA}, {_FIELDS}", (_FIND,))
 _PAGES: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "overview": (_DATA, (_FIND,)),
-    "machine": (_CHARTS, (("click", "1 day"),)),
+    "machine": (_CHARTS, (("click", "Trend"),)),
     "alarms": (_DATA, (("click", "Shelved"),)),
+    "maintenance": (f"{_CHARTS}, {_DATA}", (("choose", "demo-works"),)),
     "models": (_DATA, (("click", "Drifted"),)),
     "nodes": (_DATA, (("click", "Roll-outs"),)),
+    "assets": (_DATA, (_FIND,)),
     "data": (_DATA, (_FIND,)),
+    "settings": (_DATA, (("click", "What each role may do"),)),
+    "audit": (_DATA, (("type", "kim"),)),
 }
 
 

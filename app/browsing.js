@@ -41,26 +41,27 @@
     const root = body() || document.documentElement;
     return Math.max(root.scrollWidth - root.clientWidth, document.documentElement.scrollWidth - window.innerWidth);
   };
-  // A change of what is shown counts as the answer's beginning: the server's run, or a tab that opens without one.
+  // A change of what is shown counts as the answer's beginning: the server's run, or what opens without one: a tab, a fold.
   watch.begin = () => {
     Object.assign(watch, { since: null, ran: false, answer: null, armed: true });
     if (watch.observer) watch.observer.disconnect();
     watch.observer = new MutationObserver((changes) => {
       if (watch.since === null) return;
-      if (changes.some((c) => c.attributeName === "data-test-script-state" || c.attributeName === "data-tab")) watch.ran = true;
+      if (changes.some((c) => c.attributeName === "data-test-script-state" || (c.attributeName === "open" && c.target.tagName === "DETAILS"))) watch.ran = true;
       if (changes.some((c) => c.attributeName === "aria-selected" && c.target.getAttribute("role") === "tab")) watch.ran = true;
     });
     watch.observer.observe(document.body, { attributes: true, subtree: true, childList: true });
   };
   const KINDS = {
-    clickable: 'button, [role="tab"], [role="radio"]',
+    clickable: 'button, [role="tab"], [role="radio"], summary',
     option: '[role="option"]',
     selectbox: '[data-testid="stMain"] [data-testid="stSelectbox"] input',
     textfield: '[data-testid="stMain"] [data-testid="stTextInput"] input',
   };
   watch.find = (kind, label) => {
     const found = [...document.querySelectorAll(KINDS[kind])].filter((e) => shown(e) && (kind === "option" || body().contains(e)));
-    const named = found.filter((e) => !label || e.innerText.trim() === label);
-    return named[0] || (label && found.find((e) => e.innerText.trim().startsWith(label))) || null;
+    const named = found.filter((e) => !label || e.innerText.trim().split("\n").pop() === label);
+    const asked = kind === "textfield" ? named.find((e) => /find|search/i.test(e.ariaLabel || "")) : null;
+    return asked || named[0] || (label && found.find((e) => e.innerText.trim().startsWith(label))) || null;
   };
 })();

@@ -166,13 +166,14 @@ class Browser:
         self._press(option)
 
     def _type(self, label: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
         from selenium.webdriver.common.keys import Keys
 
         field = self._found("textfield", "")
         self._press(field)
-        field.send_keys(label)
+        ActionChains(self._chrome, duration=0).send_keys(label).perform()
         self._chrome.execute_script("window.racewayWatch.begin()")
-        field.send_keys(Keys.ENTER)
+        ActionChains(self._chrome, duration=0).send_keys(Keys.ENTER).perform()
 
     def _press(self, element: Any) -> None:
         from selenium.webdriver.common.action_chains import ActionChains

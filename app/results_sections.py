@@ -88,6 +88,27 @@ SECTIONS = (
         },
     ),
     Section(
+        "console.json",
+        "The console in a browser",
+        "raceway bench console",
+        "A made-up history of 50 machines over 90 days, hourly; the real console, Chromium on the same machine, both "
+        "warm. First paint is from the start of the navigation until the page's title and its main table or chart are "
+        "drawn; an interaction is from the input until the answer is drawn and nothing is computed any more. "
+        "`docs/CONSOLE.md` "
+        "shows the pages.",
+        {
+            "page": ("page", ""),
+            "first_ms": ("first paint, ms", ",d"),
+            "first_worst_ms": ("worst", ",d"),
+            "whole_ms": ("all of it, ms", ",d"),
+            "interaction": ("interaction", ""),
+            "interact_ms": ("answered, ms", ",d"),
+            "interact_worst_ms": ("worst", ",d"),
+            "n": ("openings", ",d"),
+        },
+        table="pages",
+    ),
+    Section(
         "fleet.json",
         "A fleet over one gateway",
         "raceway bench fleet",

@@ -78,3 +78,23 @@ def bench_console(ctx: click.Context, /, *, history: Path | None, **options: Any
 
     with progress_bar("Measuring", 100) as show:
         return bench_console(ConsolePlan(**options), history=history, progress=lambda share: show(round(100 * share)))
+
+
+@bench.command("page")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default="docs/results/console.json",
+    show_default=True,
+    help="Figures.",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Write the page to a file instead of showing it.")
+def bench_page(results: Path, output: Path | None) -> None:
+    """Render the page that shows the console, with what was measured of it."""
+    from app.consolepage import console_page
+
+    text = console_page(results)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")

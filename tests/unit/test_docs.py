@@ -16,6 +16,8 @@ from app.alarms.conditions import CONDITIONS
 from app.catalogue import render_catalogue
 from app.cli import _COMMANDS
 from app.codec import decode_about, decode_block
+from app.console.pages import PAGES
+from app.consolepage import READ, console_page
 from app.gateway.translation import command_of
 from app.labels.closing import answer_closing
 from app.labels.closures import Closure, built_in_closures, load_closures
@@ -167,6 +169,23 @@ def test_the_alarm_options_are_those_of_the_code_with_their_defaults() -> None:
 
 def test_the_results_page_is_rendered_from_the_measured_files() -> None:
     assert render_results(_ROOT / "docs/results") == _text("docs/RESULTS.md")
+
+
+def test_the_console_page_is_rendered_and_its_pictures_are_there_and_small() -> None:
+    text = _text("docs/CONSOLE.md")
+    assert console_page(_ROOT / "docs/results/console.json") == text
+    pictures = re.findall(r"\]\((console/[\w.]+)\)", text)
+    assert [Path(picture).stem for picture in pictures] == [listed.page for listed in PAGES] == list(READ)
+    assert all(1_000 < (_ROOT / "docs" / picture).stat().st_size < 150_000 for picture in pictures)
+
+
+def test_every_page_of_the_console_is_quick_and_reports_no_error() -> None:
+    figures = json.loads(_text("docs/results/console.json"))
+    assert [row["page"] for row in figures["pages"]] == [listed.page for listed in PAGES]
+    for row in figures["pages"]:
+        assert row["first_ms"] < 2000, row
+        assert row["interact_ms"] < 1000, row
+        assert row["errors"] == [], row
 
 
 def test_the_features_page_is_rendered_from_the_lists() -> None:

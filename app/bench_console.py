@@ -148,7 +148,13 @@ def bench_console(plan: ConsolePlan, *, history: Path | None, progress: Callable
         If a browser is missing, or a page hangs.
     """
     with tempfile.TemporaryDirectory(prefix="raceway-bench-") as folder:
-        settings = load_settings(data_dir=history or Path(folder), console_port=free_port(), retrain_schedule="")
+        settings = load_settings(
+            data_dir=history or Path(folder),
+            console_port=free_port(),
+            retrain_schedule="",
+            # A history has a window an hour, and ended when it was written.
+            stale_after_s=3.0 * 3600.0,
+        )
         if history is None:
             wanted = HistoryPlan(plan.machines, plan.days, time.time_ns(), plan.seed)
             write_history(settings, wanted, progress=lambda share: progress(0.3 * share))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import platform
 import shutil
+import time
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
+from app.access.audit import Deed, trail
 from app.broker import port_is_free
 from app.mqtt import BrokerError, broker_of, protocol_of
 from app.settings import Settings
@@ -16,6 +18,7 @@ from app.store import StoreError, bundle_of, open_store, point_rows, reading
 __all__ = ["Finding", "examine"]
 
 _LEAST_FREE_GB = 1.0
+_OLD_BACKUP_DAYS = 8.0
 
 
 @dataclass(frozen=True)
@@ -76,16 +79,25 @@ def _store(settings: Settings) -> list[Finding]:
     try:
         with reading(open_store(settings.database, migrate=True)) as connection:
             rows, champion = point_rows(connection), bundle_of(connection, "diagnosis")
+            backups = trail(connection, target="backup", most=1)
     except StoreError as error:
         return [Finding("missing", "store", str(error))]
     watched = sum(row.state == "watching" for row in rows)
-    findings = [Finding("ok", "store", f"{len(rows)} points, {watched} watched")]
+    findings = [Finding("ok", "store", f"{len(rows)} points, {watched} watched"), _backup(backups)]
     if champion is None:
         return [*findings, Finding("note", "diagnosis network", "none serves; run `raceway train diagnosis`")]
     if not (settings.bundles / champion).is_dir():
         detail = f"bundle {champion} is gone; run `raceway train diagnosis`"
         return [*findings, Finding("missing", "diagnosis network", detail)]
     return [*findings, Finding("ok", "diagnosis network", champion)]
+
+
+def _backup(latest: list[Deed]) -> Finding:
+    if not latest:
+        return Finding("note", "backup", "none was ever made of this store; `raceway backup FILE` makes one")
+    days = (time.time_ns() - latest[0].at_ns) / 86_400e9
+    verdict: Literal["ok", "note"] = "ok" if days <= _OLD_BACKUP_DAYS else "note"
+    return Finding(verdict, "backup", f"{latest[0].why}, {days:.1f} days ago")
 
 
 def _broker(settings: Settings) -> Finding:

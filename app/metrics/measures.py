@@ -14,6 +14,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from app.access.audit import trail
 from app.alarms.register import PRIORITIES
 from app.schema import (
     alarm_tags,
@@ -163,6 +164,12 @@ def _retrained(connection: Connection, now_ns: int) -> Iterator[Sample]:
         yield {}, (now_ns - ended) / 1e9
 
 
+def _backed_up(connection: Connection, now_ns: int) -> Iterator[Sample]:
+    latest = next(iter(trail(connection, target="backup", most=1)), None)
+    if latest is not None:
+        yield {}, (now_ns - latest.at_ns) / 1e9
+
+
 def _outcomes(connection: Connection, now_ns: int) -> Iterator[Sample]:
     del now_ns
     yield from _counts(connection, retraining_tasks.c.outcome)
@@ -186,6 +193,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("raceway_nodes", "gauge", "Nodes that can be reached and that cannot.", ("state",), _nodes),
     Measure("raceway_rollouts", "gauge", "Roll-outs by phase.", ("phase",), _rollouts),
     Measure("raceway_retraining_age_seconds", "gauge", "Time since a retraining ended.", (), _retrained),
+    Measure("raceway_backup_age_seconds", "gauge", "Time since `raceway backup` kept the store.", (), _backed_up),
     Measure("raceway_retraining_tasks", "counter", "Models retrained or left, by outcome.", ("outcome",), _outcomes),
 )
 

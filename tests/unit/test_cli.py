@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,12 @@ def test_doctor_says_what_is_there(settings: Settings) -> None:
     assert shown.exit_code == 0
     assert "ai-edge-litert" in shown.output
     assert "data folder" in shown.output
+
+
+def test_doctor_says_how_old_the_backup_is(settings: Settings, tmp_path: Path) -> None:
+    assert "none was ever made of this store" in _run(settings, "doctor").output
+    assert _run(settings, "backup", str(tmp_path / "kept.tar.zst")).exit_code == 0
+    assert re.search(r"ok +backup +kept\.tar\.zst, 0\.0 days ago", _run(settings, "doctor").output)
 
 
 def test_points_of_an_empty_store(settings: Settings) -> None:

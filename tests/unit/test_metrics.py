@@ -16,6 +16,8 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
+from app.access.audit import note
+from app.access.roles import User
 from app.alarms.register import follow
 from app.broker import free_port
 from app.cli import _raceway
@@ -73,6 +75,14 @@ def test_figures_are_those_of_the_store(engine: Engine, settings: Settings) -> N
     with engine.connect() as connection:
         total = connection.execute(sa.select(sa.func.sum(counters.c.value)).where(counters.c.name == "blocks")).scalar()
     assert sum(value for (name, _), value in found.items() if name == "raceway_blocks_total") == total == 33
+
+
+def test_the_age_of_the_backup_is_there_once_there_is_one(engine: Engine, settings: Settings) -> None:
+    age = ("raceway_backup_age_seconds", ())
+    assert age not in _values(exposed(engine, settings, clock_ns=lambda: _NOW_NS))
+    with writing(engine) as connection:
+        note(connection, User("kim", "admin"), "back up", target="backup", why="x", now_ns=_NOW_NS - 90 * 10**9)
+    assert _values(exposed(engine, settings, clock_ns=lambda: _NOW_NS))[age] == 90.0
 
 
 def test_a_store_that_fails_is_said_to_be_down_and_the_disk_is_still_measured(

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from app.console.addresses import address
 from app.console.pages import PAGES
+from app.console.plot import LIBRARY
 from features.errors import RacewayError
 
 __all__ = ["shell_routes"]
@@ -26,6 +27,7 @@ window.fetch = (fetch => async (...asked) => {
   return answer;
 })(window.fetch.bind(window));
 </script>"""
+_WITH_CHARTS = {address("machine"), address("maintenance")}
 _HEADERS = {"Cache-Control": "no-cache", "Content-Security-Policy": "frame-ancestors 'self'"}
 
 
@@ -35,14 +37,15 @@ def shell_routes() -> list[Route]:
 
 
 async def _page(request: Request) -> Response:
-    del request
-    return HTMLResponse(_document(), headers=_HEADERS)
+    return HTMLResponse(_document(charts=request.url.path in _WITH_CHARTS), headers=_HEADERS)
 
 
 @functools.cache
-def _document() -> str:
+def _document(*, charts: bool) -> str:
     text = (resources.files("streamlit") / "static" / "index.html").read_text(encoding="utf-8")
     head, title = "<head>", "<title>Streamlit</title>"
     if head not in text or title not in text:
         raise RacewayError("Streamlit's first document is not of the form that the console knows")
-    return text.replace(head, head + _SERVER, 1).replace(title, "<title>Raceway</title>", 1)
+    # The library of the charts is loaded and run while the server draws the page.
+    ahead = f'<script async src="{LIBRARY}"></script>' if charts else ""
+    return text.replace(head, head + _SERVER + ahead, 1).replace(title, "<title>Raceway</title>", 1)

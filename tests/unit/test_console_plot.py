@@ -12,7 +12,8 @@ from plotly.offline import get_plotlyjs
 from starlette.applications import Starlette
 
 from app.console.charts import TEMPLATE, wave_chart
-from app.console.plot import Click, library_routes, new_click
+from app.console.plot import LIBRARY, Click, library_routes, new_click
+from app.console.shell import shell_routes
 
 
 def test_a_chart_is_sent_without_plotlys_templates() -> None:
@@ -27,6 +28,17 @@ def test_the_library_is_the_installed_one_and_is_kept_by_the_browser() -> None:
     assert answer.status == 200
     assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
     assert answer.text == get_plotlyjs()
+
+
+def test_pages_with_charts_ask_for_the_library_as_they_are_loaded() -> None:
+    app = Starlette(routes=shell_routes())
+    asked = f'<script async src="{LIBRARY}">'
+    assert {path: asked in ask(app, path).text for path in ("/machine", "/maintenance", "/alarms", "/")} == {
+        "/machine": True,
+        "/maintenance": True,
+        "/alarms": False,
+        "/": False,
+    }
 
 
 def test_a_click_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:

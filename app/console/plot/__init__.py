@@ -19,11 +19,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from streamlit.components.v2 import component
 
-__all__ = ["Click", "library_routes", "new_click", "plot"]
+__all__ = ["LIBRARY", "Click", "library_routes", "new_click", "plot"]
 
 # The default template is copied into every figure, which costs more than all else that is done to it.
 plotly.io.templates.default = None
-_LIBRARY = f"/charts/plotly-{metadata.version('plotly')}.js"
+LIBRARY = f"/charts/plotly-{metadata.version('plotly')}.js"
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
 
 
@@ -48,7 +48,7 @@ def plot(figure: go.Figure, *, key: str, clicks: bool = False) -> None:
     clicks : bool
         Whether a click on a point runs the page again, for `new_click` to tell.
     """
-    data = {"figure": figure.to_json(), "library": _LIBRARY, "clicks": clicks}
+    data = {"figure": figure.to_json(), "library": LIBRARY, "clicks": clicks}
     _component()(data=data, key=key, on_click_change=_noted)
 
 
@@ -78,7 +78,7 @@ def _component() -> Any:
 
 def library_routes() -> list[Route]:
     """Give the route of the library that draws; its version is in the name, so that a browser keeps it."""
-    return [Route(_LIBRARY, _library, methods=["GET"])]
+    return [Route(LIBRARY, _library, methods=["GET"])]
 
 
 async def _library(request: Request) -> Response:

@@ -14,10 +14,13 @@ export default function (component) {
     if (red + green + blue > 384) for (const trace of traces) if (trace.line?.color === BLUE) trace.line.color = SKY;
     layout.font = { ...layout.font, color: colour };
   };
+  // Some pages ask for the library as they are loaded; then it is only waited for.
   const load = () => new Promise((done, fail) => {
-    const script = document.createElement("script");
-    Object.assign(script, { src: data.library, onload: done, onerror: fail });
-    document.head.append(script);
+    if (window.Plotly) return done();
+    const asked = document.querySelector(`script[src="${data.library}"]`);
+    const script = asked || Object.assign(document.createElement("script"), { src: data.library });
+    Object.assign(script, { onload: done, onerror: fail });
+    if (!asked) document.head.append(script);
   });
   // The number is new with each click, so that two on the same point are two.
   const listen = () => {

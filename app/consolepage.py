@@ -14,6 +14,8 @@ from features.errors import ArtifactError
 
 __all__ = ["READ", "console_page"]
 
+# What is aimed at, in milliseconds.
+_FIRST_MS, _ANSWER_MS = 2000, 1000
 # What somebody opens each page for.
 READ = {
     "overview": "What needs attention first and why, health by area, and every measuring point with its trend. The "
@@ -96,8 +98,22 @@ def _measured(figures: Mapping[str, Any]) -> str:
         f"## How it was measured\n\n{figures['windows']:,} windows of {figures['points']} points over "
         f"{figures['days']} days, {figures['browser']}, medians of {figures['pages'][0]['n']} openings each; "
         f"{figures['load']:g} processes wanted a core when it began. `docs/RESULTS.md` has the worst values too. "
-        f"{run_lines(figures['pages'], figures['run'])}"
+        f"{run_lines(figures['pages'], figures['run'])}\n\n"
+        f"Aimed at are {_FIRST_MS / 1e3:g} s to the first paint and {_ANSWER_MS / 1e3:g} s to an answer. "
+        f"{_above(figures)}"
     )
+
+
+def _above(figures: Mapping[str, Any]) -> str:
+    """Say which medians are above what is aimed at."""
+    aims = (("first_ms", _FIRST_MS, "first paint"), ("interact_ms", _ANSWER_MS, "answer"))
+    above = [
+        f"{row['page']} ({words} {row[key] / 1e3:.2f} s)"
+        for row in figures["pages"]
+        for key, most, words in aims
+        if row[key] is not None and row[key] >= most
+    ]
+    return f"Above it: {', '.join(above)}." if above else "No median is above it."
 
 
 def _figures(path: Path) -> dict[str, Any]:

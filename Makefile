@@ -45,7 +45,7 @@ check: $(READY)dev  ## Format, lint, types, layers
 # Services have the machine for themselves, by files: most of their time is waiting for each other.
 test: packages check  ## Set everything up; run all checks and tests
 	$(BIN)/pytest -m "not service" --numprocesses auto --dist loadfile
-	$(BIN)/pytest -m service --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -m service --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 laws: packages $(READY)dev  ## Hold every kernel to TFLite Micro on thousands of drawn networks, for half an hour
 	RACEWAY_LAWS=thorough $(BIN)/pytest tests/laws/test_product_laws.py tests/laws/test_kernel_laws.py

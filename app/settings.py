@@ -85,7 +85,9 @@ class Settings(BaseSettings):
 
     alarm_raise_after: int = Field(3, description="Windows in a row above the threshold that raise an alarm")
     alarm_clear_after: int = Field(10, description="Windows in a row well below it that clear the alarm")
-    alarm_clear_ratio: float = Field(0.8, description="Share of the threshold that counts as well below")
+    alarm_clear_ratio: float = Field(
+        0.8, gt=0.0, le=1.0, description="Share of the threshold that counts as well below"
+    )
 
     alarm_on_delay_s: float = Field(0.0, description="Seconds above the threshold that raise an alarm, at least")
     alarm_off_delay_s: float = Field(0.0, description="Seconds well below it that clear the alarm, at least")

@@ -206,9 +206,9 @@ def test_a_period_leaves_windows_out(
     arguments = [f"replay={tmp_path / 'replay.i16'}", "rate=12000"]
     with host_node(program, tmp_path / "run", lines=["link"], arguments=arguments) as node:
         line = Line(node)
-        reports = line.reports(6)
-        steps = np.diff([r.time_ms for r in reports])[1:]
-        assert abs(np.median(steps) - 200) < 40
+        # Between the first and the last: a host under load is late with one, and early with the next.
+        times = [report.time_ms for report in line.reports(10)][1:]
+        assert abs((times[-1] - times[0]) / (len(times) - 1) - 200) < 40
         line.tell(b"p" + (0).to_bytes(4, "little"))
         faster = line.reports(8)
         assert np.median(np.diff([r.time_ms for r in faster])[3:]) < 100

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
 from app.alarms.register import NO_DATA, NODE_FAULT, Tag, tags
+from app.assets.register import alarming
 from app.attention import Facts, Level, Rise
 from app.console.queries import AlarmRow, open_alarms
 from app.console.words import ago, node_state, state_of
@@ -98,11 +99,14 @@ def glances(engine: Engine, settings: Settings, *, now_ns: int) -> list[Glance]:
             lines |= {key: line for key, line in _lines(connection, node_reports, "at_ns").items() if key in nodes}
         zones = _zones(connection, rows, settings)
         due = {one.point_id: one for one in forecasts(connection) if one.due}
+        own = alarming(connection)
     found = []
     for row in rows:
         line = lines.get(row.id, ())
         node, alarm = nodes.get(row.id), active.get(row.id)
-        facts = _facts(settings, row, node, alarm, standing.get(row.id, ()), line, zones.get(row.id), now_ns=now_ns)
+        stale_s = float(own.get(row.id, {}).get("stale_after_s", settings.stale_after_s))
+        silent = _silent(stale_s, row, node, now_ns)
+        facts = _facts(settings, row, node, alarm, standing.get(row.id, ()), line, zones.get(row.id), silent)
         facts = replace(facts, **_due(due.get(row.id)))
         level, rank = facts.level(now_ns=now_ns), facts.rank(now_ns=now_ns)
         found.append(Glance(row, _place(places, row.id), facts, level, rank, node, [round(r, 3) for _, r in line]))
@@ -125,8 +129,7 @@ def _facts(
     standing: tuple[Tag, ...],
     line: tuple[tuple[int, float], ...],
     zone: str | None,
-    *,
-    now_ns: int,
+    silent: str,
 ) -> Facts:
     known = {tag.tag for tag in standing if tag.alarm.active}
     state, offline = row.state, ""
@@ -145,7 +148,7 @@ def _facts(
         ratio=ratio,
         rise=_rise(line),
         zone=zone,
-        silent_words="" if NO_DATA in known else _silent(settings, row, node, now_ns),
+        silent_words="" if NO_DATA in known else silent,
         offline_words=offline,
     )
 
@@ -157,13 +160,13 @@ def _due(found: Forecast | None) -> dict[str, Any]:
     return {"due_ns": (earliest_ns, found.likely_ns, found.latest_ns), "due_words": found.reason}
 
 
-def _silent(settings: Settings, row: PointRow, node: Node | None, now_ns: int) -> str:
+def _silent(stale_s: float, row: PointRow, node: Node | None, now_ns: int) -> str:
     """Since when a point is silent, by the rule of its `no data` alarm; empty where it is not."""
     if row.seen_ns is None:
         return "nothing has ever come"
     # A node that reports each ten minutes is not silent in between.
-    limit_ns = max(settings.stale_after_s * 1e9, 3e6 * ((node.period_ms or 0) if node else 0))
-    silent = settings.stale_after_s and now_ns - row.seen_ns > limit_ns
+    limit_ns = max(stale_s * 1e9, 3e6 * ((node.period_ms or 0) if node else 0))
+    silent = stale_s and now_ns - row.seen_ns > limit_ns
     return f"last heard of {ago(row.seen_ns, now_ns=now_ns)}" if silent else ""
 
 

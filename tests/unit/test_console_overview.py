@@ -17,7 +17,7 @@ from app.assets.register import enter
 from app.console import overview
 from app.console.glance import glances, worst_by_machine
 from app.console.words import plain
-from app.schema import alarms, points, windows
+from app.schema import alarms, asset_points, points, windows
 from app.settings import Settings
 from app.store import insert_rows, open_store, writing
 from features.contract import WATCHED
@@ -130,6 +130,19 @@ def test_windows_are_found_by_the_index(plant: sa.Engine, settings: Settings, st
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {line}", tuple([1] * line.count("?"))).all()
     assert [row[3] for row in plan if "SCAN windows" in row[3]] == []
     assert any("USING COVERING INDEX windows_by_start" in row[3] for row in plan)
+
+
+def test_a_point_is_silent_by_its_own_limit_where_it_has_one(plant: sa.Engine, settings: Settings) -> None:
+    def words(now_ns: int) -> str:
+        (calm,) = [one for one in glances(plant, settings, now_ns=now_ns) if one.row.id == "works/calm/drive-end"]
+        return calm.facts.silent_words
+
+    later_ns = time.time_ns() + 3 * HOUR_NS
+    assert words(later_ns).startswith("last heard of")
+    with writing(plant) as connection:
+        own = asset_points.update().where(asset_points.c.point_id == "works/calm/drive-end")
+        connection.execute(own.values(alarming='{"stale_after_s": 86400.0}'))
+    assert words(later_ns) == ""
 
 
 def test_a_machine_counts_by_its_worst_point(plant: sa.Engine, settings: Settings) -> None:

@@ -93,7 +93,7 @@ def diagnosis_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = load_settings(data_dir=tmp_path_factory.mktemp("diagnosis"))
     engine = open_store(settings.database, migrate=True)
     bundle = train_diagnosis(
-        engine, settings, now_ns=0, n=16_000, epochs=12, on_window=lambda _: None, on_epoch=lambda _: None
+        engine, settings, now_ns=0, n=10_000, epochs=12, on_window=lambda _: None, on_epoch=lambda _: None
     )
     return settings.bundles / bundle
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from app.access.roles import Right, User
 from app.console.charts import TEMPLATE
+from app.console.deeds import do
 from app.console.links import link
 from app.console.plot import plot
 from app.console.words import ago, clock
@@ -24,8 +25,8 @@ from app.retraining.records import BASELINE, NODE_HEALTH, Task
 from app.retraining.standing import Standing, history_of
 from app.retraining.verdict import drift_words, outcome_sign, verdict_rows, verdict_words
 from app.settings import Settings
-from app.store import reading, writing
-from features.errors import ArtifactError, RacewayError
+from app.store import reading
+from features.errors import ArtifactError
 from models.bundle import Manifest, load_bundle
 
 __all__ = ["drift_chart", "model_section"]
@@ -102,10 +103,11 @@ def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, a
         help="A challenger is learned, drifted or not, and has to pass the gate." + _missing(may),
         width="stretch",
     ):
-        _do(
+        do(
             engine,
             lambda c: ask(c, user, one.point_id, why=why, now_ns=now_ns),
             f"The retraining of {one.name} begins.",
+            said="models said",
         )
     if columns[1].button(
         "Undo promotion",
@@ -115,7 +117,7 @@ def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, a
     ):
         taken_back = [last] if last is not None else []
         done = f"{one.name}: the former model serves again."
-        _do(engine, lambda c: undo(c, user, taken_back, there=there, why=why, now_ns=now_ns), done)
+        do(engine, lambda c: undo(c, user, taken_back, there=there, why=why, now_ns=now_ns), done, said="models said")
     refused = task is not None and task.outcome == "refused" and task.challenger is not None
     if columns[2].button(
         "Let the refused challenger serve",
@@ -131,7 +133,7 @@ def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, a
             packed = _packed(settings, overruled)
             force(connection, user, overruled, there=there, why=why, now_ns=now_ns, packed=packed)
 
-        _do(engine, overrule, done)
+        do(engine, overrule, done, said="models said")
 
 
 def _packed(settings: Settings, task: Task) -> bytes | None:
@@ -145,18 +147,6 @@ def _packed(settings: Settings, task: Task) -> bytes | None:
 
 def _missing(may: bool) -> str:
     return "" if may else " Engineers may do this."
-
-
-def _do(engine: Engine, act: Callable[[Connection], None], done: str) -> None:
-    """Do it in one transaction; what is refused is said, else the page says what was done."""
-    try:
-        with writing(engine) as connection:
-            act(connection)
-    except RacewayError as error:
-        st.error(str(error))
-    else:
-        st.session_state["models said"] = done
-        st.rerun()
 
 
 # -- what was found ---------------------------------------------------------------------------------------------------

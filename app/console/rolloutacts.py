@@ -9,15 +9,16 @@ import streamlit as st
 from sqlalchemy import Connection, Engine
 
 from app.access.roles import Right, User
+from app.console.deeds import do
 from app.console.queries import speaking_nodes
 from app.fleet.candidates import begin_candidate, withdraw
 from app.fleet.records import Stored
 from app.fleet.rollout import WAITING, Policy, stages_of
 from app.fleet.starting import former_images, halt, next_version, resume, take_back
 from app.settings import Settings
-from app.store import reading, writing
+from app.store import reading
 from edge.node.package import read_private_key
-from features.errors import ParameterError, RacewayError
+from features.errors import ParameterError
 
 __all__ = ["rollout_actions"]
 
@@ -73,7 +74,7 @@ def _buttons(engine: Engine, settings: Settings, user: User, stored: Stored, *, 
     offered = {label: step for label, step in steps.items() if step[0]}
     for column, (label, (_, words, act)) in zip(st.columns(4), offered.items(), strict=False):
         if column.button(label, disabled=missing, help=f"{words} Wants a reason.", width="stretch"):
-            _do(engine, act, f"Roll-out {number}: {label.lower()} is done.")
+            do(engine, act, f"Roll-out {number}: {label.lower()} is done.", said="rollouts said")
 
 
 def _take_back(connection: Connection, settings: Settings, user: User, number: int, why: str) -> None:
@@ -84,18 +85,6 @@ def _take_back(connection: Connection, settings: Settings, user: User, number: i
         raise ParameterError(f"the key {place} cannot be read: {error.strerror}") from error
     policy = Policy(stages=(1.0,), soak_s=0.0)
     take_back(connection, user, number, key=key, policy=policy, why=why, now_ns=time.time_ns())
-
-
-def _do(engine: Engine, act: Callable[[Connection], object], done: str) -> None:
-    """Do it in one transaction; what is refused is said, else the page says what was done."""
-    try:
-        with writing(engine) as connection:
-            act(connection)
-    except RacewayError as error:
-        st.error(str(error))
-    else:
-        st.session_state["rollouts said"] = done
-        st.rerun()
 
 
 def _begin(engine: Engine, user: User, stored: Stored, *, may: bool) -> None:
@@ -121,7 +110,7 @@ def _begin(engine: Engine, user: User, stored: Stored, *, may: bool) -> None:
                     connection, user, stored.id, named, policy=policy, why=why.strip(), now_ns=time.time_ns()
                 )
 
-            _do(engine, act, f"Roll-out {stored.id} has begun.")
+            do(engine, act, f"Roll-out {stored.id} has begun.", said="rollouts said")
 
 
 def _way_back(engine: Engine, stored: Stored) -> None:

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
-from app.console.queries import latest_stretch
 from app.schema import blocks, windows
 from app.store import PointRow, features_from_blob, reading
+from app.waveforms import latest_stretch
 from features.contract import WATCHED
 
 __all__ = ["Excerpt", "Past", "excerpt_near", "kept_spans", "nearest_kept", "past"]

@@ -27,13 +27,10 @@ from app.console.queries import (
     VerdictRow,
     alarm_history,
     fleet,
-    latest_burst,
-    latest_stretch,
     latest_verdict,
     report_trend,
     speaking_nodes,
     trend,
-    waveform,
 )
 from app.console.units import Units
 from app.console.why import drivers, feature_words
@@ -44,6 +41,7 @@ from app.settings import Settings
 from app.severity import BroadBand, broad_band, lower_edge_hz, span_wanted_s, zone_of
 from app.store import PointRow
 from app.watch import kind_of
+from app.waveforms import latest_burst, latest_stretch, waveform
 from features.contract import WATCHED
 from features.errors import ParameterError
 from features.iso20816 import Severity, limits_named

@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from app.console.queries import waveform
 from app.labels.records import VERDICTS, Label, holding, labels_of
 from app.learner import DIAGNOSIS_EPOCHS, DIAGNOSIS_WINDOWS
 from app.retraining.records import DIAGNOSIS, Task, judged_before
@@ -25,6 +24,7 @@ from app.retraining.selection import NotReadyError
 from app.retraining.steps import Context, Done, Step, held_back, take_place
 from app.schema import windows
 from app.store import PointRow, point_rows, reading
+from app.waveforms import waveform
 from features.errors import ArtifactError, ContractError
 from features.faultmap import MAP_HASH, fault_map
 from models.bundle import load_bundle

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
-from app.console.queries import latest_stretch
 from app.retraining.selection import Amounts, NotReadyError, features_of, healthy_since
 from app.schema import blocks, frozen_windows
 from app.store import PointRow, features_from_blob, reading
+from app.waveforms import latest_stretch
 from features.contract import WATCHED
 from features.extraction import extract
 from models.injection import KINDS, LEVELS, with_fault

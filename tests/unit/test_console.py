@@ -18,7 +18,7 @@ from app.codec import encode_about
 from app.console.charts import envelope_chart, scalogram_chart, trend_chart
 from app.console.decimate import decimated
 from app.console.launch import ENTRY
-from app.console.queries import Trend, alarm_history, fleet, latest_stretch, trend, waveform
+from app.console.queries import Trend, alarm_history, fleet, trend
 from app.console.words import ZONES, ago, kind_text
 from app.intake import Arrival
 from app.palette import ZONE_COLOURS
@@ -27,6 +27,7 @@ from app.schema import alarms, blocks, points, windows
 from app.settings import Settings
 from app.severity import broad_band
 from app.store import open_store, writing
+from app.waveforms import latest_stretch, waveform
 from app.wire import About
 from features.bearing import bearing_named
 from features.errors import ParameterError

@@ -13,13 +13,14 @@ from streamlit.testing.v1 import AppTest
 from telling import NODE_POINT, SECOND_NS, alarming, event, gateway_state, report, state, update_status
 
 from app.console.launch import ENTRY
-from app.console.queries import latest_burst, report_trend
+from app.console.queries import report_trend
 from app.console.words import node_state
 from app.fleet.nodes import Node
 from app.intake import Arrival
 from app.pipeline import Pipeline
 from app.settings import Settings
 from app.store import open_store
+from app.waveforms import latest_burst
 from app.wire import PointId
 
 _OTHER = PointId("plant", "fan-2", "node")

@@ -12,13 +12,14 @@ from making import NOW_NS
 
 from app.alarms.register import HEALTH
 from app.cli import _raceway
-from app.console.queries import fleet, latest_verdict, speaking_nodes, trend, waveform
+from app.console.queries import fleet, latest_verdict, speaking_nodes, trend
 from app.demo.history import HistoryPlan, write_history
 from app.demo.world import HOUR_NS, N_SAMPLES, RATE_HZ
 from app.retraining.standing import standings
 from app.schema import alarm_journal, alarm_tags, alarms, blocks, labels, node_reports, points, windows
 from app.settings import Settings, load_settings
 from app.store import features_from_blob, open_store, reading
+from app.waveforms import waveform
 from features.contract import WATCHED
 from features.errors import ParameterError
 from features.extraction import extract

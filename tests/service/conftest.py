@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from waiting import PATIENCE_S, wait_until
 
 from app.broker import free_port, start_broker
 from app.learner import train_diagnosis
@@ -21,8 +20,6 @@ from app.process import spawn, stop
 from app.publisher import Publisher
 from app.settings import Settings, load_settings
 from app.store import open_store, set_champion, writing
-
-PATIENCE_S = 150.0
 
 
 class Stack:
@@ -60,15 +57,7 @@ class Stack:
 
     def wait(self, what: str, done: Callable[[], Any], *, seconds: float = PATIENCE_S) -> Any:
         """Wait until `done` gives something true; fail with the logs' last lines."""
-        deadline = time.monotonic() + seconds
-        pause = threading.Event()
-        while time.monotonic() < deadline:
-            found = done()
-            if found:
-                return found
-            pause.wait(0.2)
-        tails = "\n".join(f"{log.name}: {log.read_text(errors='replace')[-800:]}" for log in self.logs.glob("*.log"))
-        pytest.fail(f"no {what} within {seconds:.0f} s\n{tails}")
+        return wait_until(what, done, logs=self.logs, seconds=seconds)
 
     def close(self) -> None:
         stop(self.children)

@@ -8,23 +8,21 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from waiting import wait_until
 
 from app.broker import free_port
 from app.console.queries import point_counts
 from app.settings import Settings, load_settings
 from app.store import open_store, point_rows, reading
 
-pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 
 _SECRET = "s3cr3t-w0rd"
 
@@ -33,15 +31,6 @@ def _start(settings: Settings) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "app.cli", "up", "--machines", "6"]
     environment = {**os.environ, **settings.environment()}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def _wait(done: Callable[[], Any], *, seconds: float) -> Any:
-    deadline, pause = time.monotonic() + seconds, threading.Event()
-    while time.monotonic() < deadline:
-        if found := done():
-            return found
-        pause.wait(0.2)
-    return None
 
 
 def _answers(port: int) -> bool:
@@ -69,14 +58,15 @@ def test_it_lives_ends_without_a_trace_and_remembers(tmp_path: Path) -> None:
     hooks = {"notify_webhook": f"http://127.0.0.1:1/{_SECRET}", "smtp_url": f"smtp://raceway:{_SECRET}@127.0.0.1:1"}
     ports = {"console_port": free_port(), "embedded_port": free_port(), "metrics_port": free_port()}
     settings = load_settings(data_dir=tmp_path / "plant", log_level="debug", **ports, **hooks, **secrets)
-    stored = 0
+    stored, logs = 0, settings.data_dir / "logs"
     for run in range(2):
         if run == 1:
             _enter(settings)
         up = _start(settings)
         try:
-            assert _wait(lambda: _answers(settings.console_port), seconds=60)
-            before, stored = stored, _wait(partial(_more_blocks, settings, than=stored + 30), seconds=60)
+            wait_until("console", lambda: _answers(settings.console_port), logs=logs)
+            before = stored
+            stored = wait_until("new blocks", partial(_more_blocks, settings, than=stored + 30), logs=logs)
             assert stored >= before + 30
             assert _first_page(settings.console_port) == ("/", "/login")[run]
             commands = _alive(tmp_path)
@@ -88,11 +78,11 @@ def test_it_lives_ends_without_a_trace_and_remembers(tmp_path: Path) -> None:
         assert "Console:" in output
         assert ("Nobody is entered: whoever uses this machine works as" in output) is (run == 0)
         assert _SECRET not in output
-        assert _SECRET not in "\n".join(log.read_text() for log in (settings.data_dir / "logs").iterdir())
+        assert _SECRET not in "\n".join(log.read_text() for log in logs.iterdir())
         assert up.returncode == 0
         assert _alive(tmp_path) == []
     for service in ("ingest", "learner", "alarms", "fleet", "retraining", "metrics", "simulate"):
-        events = _events(settings.data_dir / "logs" / f"{service}.log")
+        events = _events(logs / f"{service}.log")
         assert events, service
         assert all({"time", "level", "event"} <= event.keys() for event in events), service
     with reading(open_store(settings.database)) as connection:
@@ -137,7 +127,8 @@ def test_a_taken_port_is_refused_in_one_sentence(tmp_path: Path) -> None:
 def test_it_dies_with_its_children_when_killed(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path / "plant", console_port=free_port(), embedded_port=free_port())
     up = _start(settings)
-    assert _wait(lambda: _answers(settings.console_port), seconds=60)
+    logs = settings.data_dir / "logs"
+    wait_until("console", lambda: _answers(settings.console_port), logs=logs)
     up.kill()
     up.wait()
-    assert _wait(lambda: _alive(tmp_path) == [], seconds=20)
+    wait_until("end of all processes", lambda: _alive(tmp_path) == [], logs=logs, seconds=20)

@@ -5,6 +5,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready-
+# What is imported is compiled once, not by each of the hundreds of processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
 LOCKED := --quiet --disable-pip-version-check --require-hashes --no-deps
 
 .PHONY: help up test laws check contract bench results edge clean packages
@@ -23,7 +25,7 @@ $(READY)up: $(VENV)/bin/pip requirements/up.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# Python compiles what it imports; compiling all that is installed takes a minute more.
+# Python compiles what it imports and keeps that; compiling all that is installed takes a minute more.
 $(READY)dev: $(VENV)/bin/pip requirements/dev.txt pyproject.toml
 	@echo "Installing what the tests need (a few minutes the first time) ..."
 	$(BIN)/pip install $(LOCKED) --no-compile -r requirements/dev.txt
@@ -45,7 +47,7 @@ check: $(READY)dev  ## Format, lint, types, layers
 # Services have the machine for themselves, by files: most of their time is waiting for each other.
 test: packages check  ## Set everything up; run all checks and tests
 	$(BIN)/pytest -m "not service" --numprocesses auto --dist loadfile
-	$(BIN)/pytest -m service --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest tests/service -m service --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 laws: packages $(READY)dev  ## Hold every kernel to TFLite Micro on thousands of drawn networks, for half an hour
 	RACEWAY_LAWS=thorough $(BIN)/pytest tests/laws/test_product_laws.py tests/laws/test_kernel_laws.py

@@ -1,0 +1,128 @@
+"""Logging in by an identity provider, in a real browser: roles come from claims, whoever has none sees nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import oidc_provider_mock
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from app.bench_console import served_console
+from app.broker import free_port
+from app.settings import load_settings
+from app.store import open_store
+
+pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
+
+_PATIENCE_S = 120
+_FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000")
+_PEOPLE = [
+    oidc_provider_mock.User(sub="kim", claims={"email": "kim@plant", "groups": ["/plant/vibration", "/plant/canteen"]}),
+    oidc_provider_mock.User(sub="toni", claims={"email": "toni@plant", "groups": ["/plant/canteen"]}),
+]
+_SECRETS = """[auth]
+redirect_uri = "{console}/oauth2callback"
+cookie_secret = "of this test alone"
+client_id = "raceway"
+client_secret = "s3cr3t-w0rd"
+server_metadata_url = "http://localhost:{port}/.well-known/openid-configuration"
+"""
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A console whose people the provider knows."""
+    home = tmp_path_factory.mktemp("home")
+    roles = {"/plant/vibration": "engineer", "/plant/operators": "operator"}
+    settings = load_settings(data_dir=home / "plant", console_port=free_port(), oidc_claim="groups", oidc_roles=roles)
+    open_store(settings.database, migrate=True).dispose()
+    base = f"http://{settings.console_host}:{settings.console_port}"
+    with (
+        pytest.MonkeyPatch.context() as environment,
+        oidc_provider_mock.run_server_in_thread(user_claims=_PEOPLE) as provider,
+    ):
+        # The secrets are looked for in the home folder, as a user's are; the provider speaks HTTP on this machine.
+        environment.setenv("HOME", str(home))
+        environment.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
+        secrets = home / ".streamlit" / "secrets.toml"
+        secrets.parent.mkdir()
+        secrets.write_text(_SECRETS.format(console=base, port=provider.server_port))
+        with served_console(settings) as served:
+            assert served == base
+            yield base
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    found, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not found or not driver:
+        pytest.skip("chromium and chromedriver are not installed; `make packages` installs them as root")
+    options = webdriver.ChromeOptions()
+    options.binary_location = found
+    for flag in _FLAGS:
+        options.add_argument(flag)
+    chrome = webdriver.Chrome(options=options, service=Service(driver))
+    yield chrome
+    chrome.quit()
+
+
+@pytest.fixture
+def chrome(console: str, browser: webdriver.Chrome) -> webdriver.Chrome:
+    """The browser, of somebody whom the console has not seen yet."""
+    browser.get(f"{console}/_stcore/health")
+    browser.delete_all_cookies()
+    return browser
+
+
+def _text(chrome: webdriver.Chrome, *, until: str) -> str:
+    """All that the page says once it says something."""
+
+    def said(page: webdriver.Chrome) -> str | None:
+        text = str(page.execute_script("return document.body ? document.body.innerText : ''"))  # type: ignore[no-untyped-call]
+        return text if until in text else None
+
+    return str(WebDriverWait(chrome, _PATIENCE_S).until(said, until))
+
+
+def _press(chrome: webdriver.Chrome, label: str) -> None:
+    """Press a button, which may be drawn anew while we look at it."""
+
+    def pressed(page: webdriver.Chrome) -> bool:
+        script = "const b = [...document.querySelectorAll('button')].find(b => b.innerText.includes(arguments[0]))"
+        return bool(page.execute_script(f"{script}; if (b) b.click(); return Boolean(b)", label))  # type: ignore[no-untyped-call]
+
+    WebDriverWait(chrome, _PATIENCE_S).until(pressed, label)
+
+
+def _log_in(chrome: webdriver.Chrome, base: str, sub: str) -> None:
+    chrome.get(base)
+    assert "Overview" not in _text(chrome, until="Log in by single sign-on")
+    _press(chrome, "Log in by single sign-on")
+    WebDriverWait(chrome, _PATIENCE_S).until(lambda page: urlsplit(page.current_url).hostname == "localhost")
+    chrome.find_element(By.CSS_SELECTOR, f"button[value='{sub}']").click()
+
+
+def test_the_role_comes_from_the_claims_and_ends_with_logging_out(console: str, chrome: webdriver.Chrome) -> None:
+    _log_in(chrome, console, "kim")
+    text = _text(chrome, until="kim@plant · engineer")
+    assert "Audit" in text
+    chrome.get(f"{console}/settings")
+    assert "kim@plant · engineer" in _text(chrome, until="Settings")
+    _press(chrome, "Log out")
+    WebDriverWait(chrome, _PATIENCE_S).until(lambda page: "kim@plant" not in page.page_source)
+    chrome.get(console)
+    assert "kim@plant" not in _text(chrome, until="Log in by single sign-on")
+
+
+def test_whoever_has_no_role_sees_nothing_but_that(console: str, chrome: webdriver.Chrome) -> None:
+    _log_in(chrome, console, "toni")
+    text = _text(chrome, until="toni@plant has no role here")
+    assert not {"Overview", "Alarms", "Audit"} & set(text.split())
+    chrome.get(f"{console}/audit")
+    assert "Audit" not in _text(chrome, until="toni@plant has no role here").split()

@@ -64,3 +64,14 @@ def store(settings: Settings, _empty_store: Path) -> Engine:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     shutil.copy(_empty_store, settings.data_dir / "raceway.db")
     return open_store(settings.database)
+
+
+@pytest.fixture
+def console(store: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """An empty store, which the console's pages open."""
+    import streamlit as st  # a second that other tests need not spend
+
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    st.cache_resource.clear()
+    return store

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from app.access.roles import User
 from app.console.launch import ENTRY
 
-__all__ = ["acting_as", "opened"]
+__all__ = ["acting_as", "button", "drawn", "opened", "press"]
+
+# The driver reads the metadata of all installed packages, in search of components, for each page anew.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 
 
 def acting_as(monkeypatch: pytest.MonkeyPatch, user: User) -> None:
@@ -23,8 +31,29 @@ def opened(path: str = "", **query: str) -> AppTest:
     if path:
         # The driver itself switches between script files only; ours are functions, known by the hash of their path.
         page._page_hash = calc_hash(path)
+    return _run(page, query)
+
+
+def drawn(script: Callable[..., None], /, *args: Any, **query: str) -> AppTest:
+    """Draw what a function draws, whose text alone is run, from its first import on; without an exception."""
+    return _run(AppTest.from_function(script, default_timeout=60, args=args), query)
+
+
+def _run(page: AppTest, query: dict[str, str]) -> AppTest:
     for name, value in query.items():
         page.query_params[name] = value
     page.run()
+    assert not page.exception
+    return page
+
+
+def button(page: AppTest, label: str) -> Any:
+    """Give the first button of this label."""
+    return next(one for one in page.button if one.label == label)
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    """Press the first button of this label; the page may draw no exception after."""
+    button(page, label).click().run()
     assert not page.exception
     return page

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-import streamlit as st
 from making import POINT, arrival, block
+from pages import opened
 from streamlit.testing.v1 import AppTest
 
 import app.console.machinenow
 from app.codec import encode_about
 from app.console.charts import envelope_chart, scalogram_chart, trend_chart
 from app.console.decimate import decimated
-from app.console.launch import ENTRY
 from app.console.queries import Trend, alarm_history, fleet, trend
 from app.console.words import ZONES, ago, kind_text
 from app.intake import Arrival
@@ -26,7 +25,7 @@ from app.pipeline import Pipeline
 from app.schema import alarms, blocks, points, windows
 from app.settings import Settings
 from app.severity import broad_band
-from app.store import open_store, writing
+from app.store import writing
 from app.waveforms import latest_stretch, waveform
 from app.wire import About
 from features.bearing import bearing_named
@@ -35,48 +34,31 @@ from features.iso20816 import ZONES as LETTERS
 
 
 @pytest.fixture
-def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
-    return open_store(settings.database, migrate=True)
-
-
-@pytest.fixture
-def filled(engine: sa.Engine, settings: Settings) -> sa.Engine:
+def filled(console: sa.Engine, settings: Settings) -> sa.Engine:
     """One point with twelve blocks, an active alarm of an outer race, and two messages set aside."""
     now_ns = time.time_ns()
     about = Arrival(POINT.topic("about"), encode_about(About(POINT, "Pump", bearing_named("6205-2RS"), 29.5)), now_ns)
     sent = [block(i, start_ns=now_ns + i * 160_000_000) for i in range(12)]
     bad = [Arrival(POINT.topic("waveform"), b"junk", now_ns), Arrival("raceway/v1/short", b"", now_ns)]
     messages = [about, *(arrival(one, now_ns=now_ns) for one in sent), *bad]
-    pipeline = Pipeline(engine, settings)
+    pipeline = Pipeline(console, settings)
     pipeline.process(pipeline.prepare(messages), now_ns=now_ns)
-    with writing(engine) as connection:
+    with writing(console) as connection:
         connection.execute(points.update().values(state="watching", score=3.0, threshold=2.0))
         row = {"point_id": str(POINT), "raised_ns": now_ns, "window_start_ns": now_ns, "ratio": 1.5, "kind": "outer"}
         probabilities = '{"normal": 0.1, "inner": 0.1, "outer": 0.7, "ball": 0.1}'
         connection.execute(alarms.insert().values(**row, probabilities=probabilities))
-    return engine
+    return console
 
 
-def _page(**query: str) -> AppTest:
-    page = AppTest.from_file(str(ENTRY), default_timeout=60)
-    for name, value in query.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    return page
-
-
-def test_an_empty_store_says_what_to_do(engine: sa.Engine) -> None:
-    assert engine is not None
-    assert "raceway simulate" in _page().info[0].value
+def test_an_empty_store_says_what_to_do(console: sa.Engine) -> None:
+    assert console is not None
+    assert "raceway simulate" in opened().info[0].value
 
 
 def test_the_fleet_shows_each_machine(filled: sa.Engine) -> None:
     assert filled is not None
-    page = _page()
+    page = opened()
     assert _metrics(page)["Machines"] == "1"
     row = page.dataframe[0].value.iloc[0]
     assert row["State"].endswith("Plan work")
@@ -86,18 +68,18 @@ def test_the_fleet_shows_each_machine(filled: sa.Engine) -> None:
 
 def test_the_machine_page_names_the_fault_and_cites_its_window(filled: sa.Engine) -> None:
     assert filled is not None
-    page = _page(point=str(POINT))
+    page = opened("machine", point=str(POINT))
     assert page.title[0].value == "Pump"
     assert page.error[0].value.startswith("Diagnosis: outer race fault of the bearing.")
     assert any(caption.value.startswith("Cites window of 20") for caption in page.caption)
     assert any("bearing 6205-2RS" in text.value for text in page.markdown)
 
 
-def _described(engine: sa.Engine, **values: Any) -> AppTest:
+def _described(console: sa.Engine, **values: Any) -> AppTest:
     """The machine page after the point's row was changed."""
-    with writing(engine) as connection:
+    with writing(console) as connection:
         connection.execute(points.update().values(**values))
-    return _page(point=str(POINT))
+    return opened("machine", point=str(POINT))
 
 
 def _metrics(page: AppTest) -> dict[str, str]:
@@ -159,7 +141,7 @@ def test_what_a_slow_or_unknown_speed_changes_is_said(filled: sa.Engine) -> None
     assert _said(unknown, "The speed is not known; 600 rpm or more is assumed.")
 
 
-def test_a_displacement_that_decides_is_shown(engine: sa.Engine, settings: Settings) -> None:
+def test_a_displacement_that_decides_is_shown(console: sa.Engine, settings: Settings) -> None:
     """60 um RMS at 4 Hz, which is 1.5 mm/s, in six blocks of a second."""
     now_ns = time.time_ns()
     turning = 2.0 * np.pi * 4.0
@@ -167,9 +149,9 @@ def test_a_displacement_that_decides_is_shown(engine: sa.Engine, settings: Setti
     codes = np.rint(accel_g / 1e-6).astype(np.int16).reshape(6, 1, -1)
     sent = [block(i, start_ns=now_ns + i * 10**9, samples=codes[i], scale=1e-6) for i in range(6)]
     about = Arrival(POINT.topic("about"), encode_about(About(POINT, "Mill", None, 4.0, "group-2-rigid")), now_ns)
-    pipeline = Pipeline(engine, settings)
+    pipeline = Pipeline(console, settings)
     pipeline.process(pipeline.prepare([about, *(arrival(one, now_ns=now_ns) for one in sent)]), now_ns=now_ns)
-    page = _page(point=str(POINT))
+    page = opened("machine", point=str(POINT))
     shown = _metrics(page)
     assert shown["Zone"] == "C"
     assert float(shown["Displacement RMS, 2 to 1000 Hz"].removesuffix(" um")) == pytest.approx(60.0, rel=0.01)
@@ -188,7 +170,7 @@ def test_a_rate_too_low_for_the_band_is_said(filled: sa.Engine) -> None:
 def test_a_waveform_that_is_no_longer_kept_is_said(filled: sa.Engine) -> None:
     with writing(filled) as connection:
         connection.execute(blocks.update().values(waveform=None))
-    page = _page(point=str(POINT))
+    page = opened("machine", point=str(POINT))
     assert _said(page, "The waveform of the latest window is no longer kept.")
     assert _said(page, "From the latest window of 320 ms alone, channel radial: its samples are no longer kept.")
     x = np.concatenate([block(i).physical()[0] for i in (10, 11)])
@@ -214,7 +196,7 @@ def test_a_scalogram_is_made_only_where_it_is_shown(filled: sa.Engine, monkeypat
 
 def test_an_unknown_point_is_said(filled: sa.Engine) -> None:
     assert filled is not None
-    assert "No measuring point 'x/y/z'" in _page(point="x/y/z").error[0].value
+    assert "No measuring point 'x/y/z'" in opened("machine", point="x/y/z").error[0].value
 
 
 def test_a_waveform_is_the_samples_that_were_sent(filled: sa.Engine) -> None:

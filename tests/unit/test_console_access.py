@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import streamlit as st
-from pages import acting_as, opened
+from pages import acting_as, opened, press
 from streamlit.testing.v1 import AppTest
 
 from app.access.accounts import add
@@ -24,7 +23,7 @@ from app.console.audit import csv_of
 from app.console.pages import PAGES
 from app.schema import alarm_journal, rollout_log, rollouts
 from app.settings import Settings
-from app.store import PointRow, open_store, reading, save_point, writing
+from app.store import PointRow, reading, save_point, writing
 
 _ADA, _KIM = User("ada", "admin"), User("kim", "operator")
 
@@ -32,12 +31,9 @@ pytestmark = pytest.mark.usefixtures("quick_hashes")
 
 
 @pytest.fixture
-def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
+def engine(console: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
     acting_as(monkeypatch, _ADA)
-    return open_store(settings.database, migrate=True)
+    return console
 
 
 @pytest.fixture
@@ -46,12 +42,6 @@ def entered(engine: sa.Engine, settings: Settings) -> sa.Engine:
         add(connection, settings.users, _ADA, "ada", "admin", "correct horse", now_ns=1)
         add(connection, settings.users, _ADA, "kim", "operator", "correct horse", now_ns=1)
     return engine
-
-
-def _pressed(page: AppTest, label: str) -> AppTest:
-    next(button for button in page.button if button.label == label).click().run()
-    assert not page.exception
-    return page
 
 
 def _typed(page: AppTest, label: str, text: str) -> None:
@@ -86,7 +76,7 @@ def test_the_first_admin_is_entered_on_the_page(engine: sa.Engine, settings: Set
     assert "whoever uses this machine works as" in page.sidebar.warning[0].value
     _typed(page, "Name", "ada")
     _typed(page, "Password", "correct horse")
-    page = _pressed(page, "Enter")
+    page = press(page, "Enter")
     assert {name: one.role for name, one in accounts_of(settings.users).items()} == {"ada": "admin"}
     with reading(engine) as connection:
         assert trail(connection)[0].action == "add user"
@@ -99,15 +89,15 @@ def test_an_admin_changes_and_removes_others(entered: sa.Engine, settings: Setti
     _chosen(page, "Who", "kim")
     page.run()
     _chosen(page, "New role", "engineer")
-    page = _pressed(page, "Set role")
+    page = press(page, "Set role")
     assert accounts_of(settings.users)["kim"].role == "engineer"
     _typed(page, "Their new password", "battery staple")
-    page = _pressed(page, "Set password")
+    page = press(page, "Set password")
     assert matches(accounts_of(settings.users)["kim"], "battery staple")
-    _pressed(page, "Remove")
+    press(page, "Remove")
     assert list(accounts_of(settings.users)) == ["ada"]
     page = opened("settings")
-    assert "at least one user has to be admin" in _pressed(page, "Remove").error[0].value
+    assert "at least one user has to be admin" in press(page, "Remove").error[0].value
 
 
 def test_others_see_their_own_account_only(
@@ -124,7 +114,7 @@ def test_others_see_their_own_account_only(
     for old, new, done in (("wrong horse", "battery staple", False), ("correct horse", "battery staple", True)):
         _typed(page, "Old password", old)
         _typed(page, "New password", new)
-        page = _pressed(page, "Change")
+        page = press(page, "Change")
         assert matches(accounts_of(settings.users)["kim"], new) is done
 
 

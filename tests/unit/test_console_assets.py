@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import streamlit as st
-from pages import acting_as, opened
+from pages import acting_as, button, opened, press
 from streamlit.testing.v1 import AppTest
 
 from app.access.audit import trail
@@ -17,8 +16,7 @@ from app.assets.document import read_assets
 from app.assets.model import Machine, Point
 from app.assets.register import enter, entered, note_said
 from app.console.pointforms import _CHOICES, _OPTIONS
-from app.settings import Settings
-from app.store import PointRow, open_store, reading, save_point, writing
+from app.store import PointRow, reading, save_point, writing
 from app.wire import About, PointId
 from features.bearing import Bearing, bearing_named
 
@@ -34,15 +32,11 @@ _PUMP = Machine(
 
 
 @pytest.fixture
-def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
+def engine(console: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
     acting_as(monkeypatch, User("Edda", "engineer"))
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+    with writing(console) as connection:
         enter(connection, [_PUMP])
-    return engine
+    return console
 
 
 def _machines(engine: sa.Engine) -> dict[str, Machine]:
@@ -54,19 +48,13 @@ def _field(page: AppTest, kind: str, label: str) -> Any:
     return next(one for one in getattr(page, kind) if one.label == label)
 
 
-def _press(page: AppTest, label: str) -> AppTest:
-    next(button for button in page.button if button.label == label).click().run()
-    assert not page.exception
-    return page
-
-
 def test_a_machine_is_changed_in_its_fields_and_the_trail_has_it(engine: sa.Engine) -> None:
     page = opened("assets")
-    assert next(button for button in page.button if button.label == "Keep machine").disabled
+    assert button(page, "Keep machine").disabled
     assert list(page.dataframe[0].value["Bearing"]) == ["6205-2RS"]
     _field(page, "number_input", "Nominal speed, rpm").set_value(1500.0)
     _field(page, "text_input", "Area").set_value("hall 3").run()
-    _press(page, "Keep machine")
+    press(page, "Keep machine")
     assert page.success[0].value == "plant/pump: area hall 2 -> hall 3, speed_rpm 1480 -> 1500"
     assert (_machines(engine)["plant/pump"].area, _machines(engine)["plant/pump"].speed_rpm) == ("hall 3", 1500.0)
     assert _machines(engine)["plant/pump"].points == _PUMP.points
@@ -106,7 +94,7 @@ def test_a_point_gets_a_bearing_of_its_own_and_its_alarms(engine: sa.Engine) -> 
         _field(page, "number_input", label).set_value(value)
     _field(page, "text_input", "Designation").set_value("special")
     _field(page, "selectbox", _OPTIONS["severity"]).set_value("D").run()
-    _press(page, "Keep point")
+    press(page, "Keep point")
     point = _machines(engine)["plant/pump"].points["de"]
     assert point.bearing == Bearing("special", 8, 10.0, 50.0, 0.0)
     assert point.alarming == {"on_delay_s": 60.0, "severity": "D", "stale_after_s": 600.0}
@@ -120,15 +108,15 @@ def test_a_machine_and_a_point_are_entered_before_they_ever_spoke(engine: sa.Eng
     for label, text in (("Site, as in topics", "plant"), ("Machine, as in topics", "fan"), ("Area", "roof")):
         _field(page, "text_input", label).set_value(text)
     page.run()
-    _press(page, "Enter machine")
+    press(page, "Enter machine")
     assert page.selectbox(key="asset machine").value == "plant/fan"
     _field(page, "text_input", "Point, as in topics").set_value("a+b").run()
     assert "'a+b' names no site, asset or point" in page.error[0].value
     _field(page, "text_input", "Point, as in topics").set_value("nde").run()
-    _press(page, "Keep point")
+    press(page, "Keep point")
     assert _machines(engine)["plant/fan"] == Machine("plant", "roof", "fan", points={"nde": Point()})
     page.checkbox[0].check().run()
-    _press(page, "Take point out")
+    press(page, "Take point out")
     assert _machines(engine)["plant/fan"].points == {}
 
 
@@ -139,14 +127,14 @@ def test_a_machine_that_speaks_is_entered_with_its_points(engine: sa.Engine) -> 
     page = opened("assets", machine="plant/mill")
     assert page.selectbox(key="asset machine").value == "plant/mill"
     _field(page, "text_input", "Area").set_value("hall 1").run()
-    _press(page, "Enter machine")
+    press(page, "Enter machine")
     assert _machines(engine)["plant/mill"].ids == ["plant/mill/p1", "plant/mill/p2"]
 
 
 def test_a_machine_is_taken_out(engine: sa.Engine) -> None:
     page = opened("assets")
     page.checkbox(key=next(box.key for box in page.checkbox if box.label == "Yes")).check().run()
-    _press(page, "Take machine out")
+    press(page, "Take machine out")
     assert _machines(engine) == {}
 
 
@@ -155,7 +143,7 @@ def test_what_a_point_says_of_itself_is_taken_over(engine: sa.Engine) -> None:
         note_said(connection, About(PointId("plant", "pump", "de"), "P", bearing_named("6203-2RS"), None, None))
     page = opened("assets")
     assert "bearing entered **6205-2RS**, it says **6203-2RS**" in " ".join(one.value for one in page.markdown)
-    _press(page, "Take over")
+    press(page, "Take over")
     assert _machines(engine)["plant/pump"].points["de"].bearing == bearing_named("6203-2RS")
 
 
@@ -173,7 +161,7 @@ def test_a_file_is_previewed_and_then_entered(engine: sa.Engine) -> None:
         "plant/pump/de: taken out",
     ]
     assert list(_machines(engine)) == ["plant/pump"]
-    _press(page, "Enter 3 changes")
+    press(page, "Enter 3 changes")
     assert list(_machines(engine).values()) == read_assets(text)
     assert page.text_area[0].value == ""
 

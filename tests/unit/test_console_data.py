@@ -6,7 +6,6 @@ import time
 
 import pytest
 import sqlalchemy as sa
-import streamlit as st
 from making import POINT, arrival, block
 from pages import acting_as, opened
 
@@ -18,7 +17,7 @@ from app.intake import Arrival
 from app.pipeline import Pipeline
 from app.schema import blocks, quarantine
 from app.settings import Settings
-from app.store import PointRow, open_store, reading, save_point, writing
+from app.store import PointRow, reading, save_point, writing
 
 _HOUR_NS = 3_600_000_000_000
 _DAY_NS = 24 * _HOUR_NS
@@ -26,12 +25,9 @@ _ADA = User("Ada", "admin")
 
 
 @pytest.fixture
-def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
+def engine(console: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
     acting_as(monkeypatch, User("Vera", "viewer"))
-    return open_store(settings.database, migrate=True)
+    return console
 
 
 @pytest.fixture

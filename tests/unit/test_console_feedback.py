@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
+from pages import drawn
 from streamlit.testing.v1 import AppTest
 
 from app.access.roles import User
@@ -40,10 +41,7 @@ def _draw(database, settings, user):  # type: ignore[no-untyped-def]  # Streamli
 
 
 def _section(settings: Settings, user: User) -> AppTest:
-    page = AppTest.from_function(_draw, default_timeout=60, args=(settings.database, settings, user))
-    page.run()
-    assert not page.exception
-    return page
+    return drawn(_draw, settings.database, settings, user)
 
 
 def _press(page: AppTest, key: str) -> None:
@@ -146,17 +144,11 @@ def _draw_controls(database, marked, user):  # type: ignore[no-untyped-def]
 def test_marked_alarms_are_labelled_together(engine: sa.Engine, settings: Settings) -> None:
     with reading(engine) as connection:
         marked = tags(connection)
-    page = AppTest.from_function(
-        _draw_controls, default_timeout=60, args=(settings.database, marked, User("kim", "operator"))
-    )
-    page.run()
+    page = drawn(_draw_controls, settings.database, marked, User("kim", "operator"))
     _press(page, "label confirm")
     (label,) = _labels(engine)
     assert (label.kind, label.alarm_id, label.why) == ("confirm", 1, "seen")
     without = [replace(marked[0], point_id=_POINT, tag="no data")]
-    page = AppTest.from_function(
-        _draw_controls, default_timeout=60, args=(settings.database, without, User("kim", "operator"))
-    )
-    page.run()
+    page = drawn(_draw_controls, settings.database, without, User("kim", "operator"))
     _press(page, "label reject")
     assert page.warning[0].value == "Refused: nothing was judged at plant/pump/drive yet."

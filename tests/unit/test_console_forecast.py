@@ -6,35 +6,23 @@ import time
 
 import numpy as np
 import pytest
-import streamlit as st
+from pages import opened
 from sqlalchemy import Engine
 from streamlit.testing.v1 import AppTest
 from trending import DAY_NS, NOW_NS, POINT_ID, growing, store_trend
 
 from app.console.forecast import forecast_words
-from app.console.launch import ENTRY
 from app.forecast import Forecast
-from app.settings import Settings
-from app.store import open_store
 
 
 @pytest.fixture
-def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
+def engine(console: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr(time, "time_ns", lambda: NOW_NS)
-    st.cache_resource.clear()
-    return open_store(settings.database, migrate=True)
+    return console
 
 
 def _page() -> AppTest:
-    page = AppTest.from_file(str(ENTRY), default_timeout=60)
-    page.query_params["point"] = POINT_ID
-    page.query_params["view"] = "Forecast"
-    page.run()
-    page.run()
-    assert not page.exception
-    return page
+    return opened("machine", point=POINT_ID, view="Forecast")
 
 
 def test_what_is_due_is_said_with_its_interval(engine: Engine) -> None:

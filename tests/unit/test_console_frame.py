@@ -6,23 +6,18 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-import streamlit as st
 from pages import acting_as, opened
 
 from app.access.roles import User
 from app.console import frame
 from app.console.pages import PAGES
-from app.settings import Settings
-from app.store import PointRow, open_store, save_point, writing
+from app.store import PointRow, save_point, writing
 
 
 @pytest.fixture
-def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
+def engine(console: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
     acting_as(monkeypatch, User("Vera", "viewer"))
-    return open_store(settings.database, migrate=True)
+    return console
 
 
 def test_pages_have_paths_of_their_own_and_the_first_is_at_the_root(engine: sa.Engine) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
-import streamlit as st
 from making import POINT, arrival, block
+from pages import opened
 from streamlit.testing.v1 import AppTest
 
 from app.access.roles import User
@@ -20,7 +20,6 @@ from app.console.comparison import differences
 from app.console.cursors import harmonics, marks_at, sidebands
 from app.console.export import Table, csv_bytes, parquet_bytes, past_table
 from app.console.history import excerpt_near, kept_spans, nearest_kept, past
-from app.console.launch import ENTRY
 from app.console.lines import density, envelope_band, orders, spectrum
 from app.console.machine import VIEWS
 from app.console.machinetrend import events_of
@@ -32,7 +31,7 @@ from app.labels.records import give
 from app.pipeline import Pipeline
 from app.schema import blocks, points, windows
 from app.settings import Settings
-from app.store import features_from_blob, open_store, writing
+from app.store import features_from_blob, writing
 from app.wire import About
 from features.bearing import bearing_named
 from features.contract import WATCHED
@@ -44,15 +43,7 @@ _BLOCK_NS = 160_000_000
 
 
 @pytest.fixture
-def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
-    return open_store(settings.database, migrate=True)
-
-
-@pytest.fixture
-def filled(engine: sa.Engine, settings: Settings) -> sa.Engine:
+def filled(console: sa.Engine, settings: Settings) -> sa.Engine:
     """A point with twelve blocks of a sine of 1 g at 400 Hz and noise, and a note."""
     now_ns = time.time_ns() - 12 * _BLOCK_NS
     turning = 2.0 * np.pi * 400.0 * np.arange(12 * 2048) / _RATE_HZ
@@ -61,25 +52,17 @@ def filled(engine: sa.Engine, settings: Settings) -> sa.Engine:
     sent = [block(i, start_ns=now_ns + i * _BLOCK_NS, samples=codes[i], shaft_hz=25.0) for i in range(12)]
     about = About(POINT, "Pump", bearing_named("6205-2RS"), 25.0, "group-2-rigid")
     messages = [Arrival(POINT.topic("about"), encode_about(about), now_ns)]
-    pipeline = Pipeline(engine, settings)
+    pipeline = Pipeline(console, settings)
     pipeline.process(pipeline.prepare([*messages, *(arrival(one, now_ns=now_ns) for one in sent)]), now_ns=now_ns)
-    with writing(engine) as connection:
+    with writing(console) as connection:
         connection.execute(points.update().values(state="watching", score=1.0, threshold=2.0))
         connection.execute(windows.update().values(score=1.0, threshold=2.0))
         give(connection, User("ada", "operator"), str(POINT), "note", now_ns=now_ns + 10**9, why="greased")
-    return engine
+    return console
 
 
 def _page(view: str, **query: str) -> AppTest:
-    page = AppTest.from_file(str(ENTRY), default_timeout=60)
-    page.query_params["point"] = str(POINT)
-    page.query_params["view"] = view
-    for name, value in query.items():
-        page.query_params[name] = value
-    page.run()
-    # The address of before paths leads to the page of machines in a second run.
-    assert not page.exception
-    return page
+    return opened("machine", point=str(POINT), view=view, **query)
 
 
 def _captions(page: AppTest) -> str:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-import streamlit as st
 from pages import acting_as, opened
 
 from app.access.roles import User
@@ -20,22 +19,17 @@ from app.console.gantt import due_chart
 from app.labels.workorders import orders
 from app.maintenance import duties_of
 from app.schema import alarms, points
-from app.settings import Settings
-from app.store import open_store, reading, writing
+from app.store import reading, writing
 
 DAY_NS = 86_400_000_000_000
 BAD, DEAF = "works/bad/drive-end", "works/deaf/drive-end"
 
 
 @pytest.fixture
-def plant(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
+def plant(console: sa.Engine) -> sa.Engine:
     """A machine with a bearing fault, and one in another area from which nothing ever came."""
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
-    engine = open_store(settings.database, migrate=True)
     now_ns = time.time_ns()
-    with writing(engine) as connection:
+    with writing(console) as connection:
         enter(
             connection,
             [
@@ -47,7 +41,7 @@ def plant(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
         take(connection, BAD, HEALTH, "raise", now_ns=now_ns, who="raceway")
         row = {"point_id": BAD, "raised_ns": now_ns, "window_start_ns": 0, "ratio": 1.5, "kind": "outer"}
         connection.execute(alarms.insert().values(**row))
-    return engine
+    return console
 
 
 def test_what_falls_due_is_listed_by_area_and_time(plant: sa.Engine) -> None:

@@ -6,8 +6,7 @@ import time
 
 import pytest
 import sqlalchemy as sa
-import streamlit as st
-from pages import acting_as, opened
+from pages import acting_as, button, drawn, opened, press
 from retrained import ran, watched
 from streamlit.testing.v1 import AppTest
 
@@ -19,24 +18,19 @@ from app.retraining.asking import open_asks
 from app.retraining.records import NODE_HEALTH
 from app.retraining.standing import standings
 from app.settings import Settings
-from app.store import open_store, point_rows, reading, set_champion, writing
+from app.store import point_rows, reading, set_champion, writing
 
 _A, _B = "site/fan/a", "site/pump/b"
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    return open_store(settings.database, migrate=True)
-
-
-@pytest.fixture
-def filled(engine: sa.Engine, settings: Settings) -> sa.Engine:
+def filled(console: sa.Engine, settings: Settings) -> sa.Engine:
     """Two points: a promoted challenger and a refused one."""
-    watched(engine, settings, (_A, _B))
-    run = ran(engine, settings, 0, {_A: "promoted", _B: "refused"})
+    watched(console, settings, (_A, _B))
+    run = ran(console, settings, 0, {_A: "promoted", _B: "refused"})
     settings.reports.mkdir(parents=True)
     (settings.reports / f"retraining-{run.id}.html").write_text("<p>report</p>")
-    return engine
+    return console
 
 
 def _script(engine: object, settings: object, user: object) -> None:
@@ -45,27 +39,17 @@ def _script(engine: object, settings: object, user: object) -> None:
     models_page(engine, settings, user)  # type: ignore[arg-type]
 
 
-def _page(engine: sa.Engine, settings: Settings, role: Role = "engineer", **query: str) -> AppTest:
-    arguments = {"engine": engine, "settings": settings, "user": User("kim", role)}
-    page = AppTest.from_function(_script, default_timeout=60, kwargs=arguments)
-    for name, value in query.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    return page
+def _page(console: sa.Engine, settings: Settings, role: Role = "engineer", **query: str) -> AppTest:
+    return drawn(_script, console, settings, User("kim", role), **query)
 
 
-def _button(page: AppTest, label: str) -> object:
-    return next(button for button in page.button if button.label == label)
-
-
-def _serving(engine: sa.Engine) -> list[str | None]:
-    with reading(engine) as connection:
+def _serving(console: sa.Engine) -> list[str | None]:
+    with reading(console) as connection:
         return [row.bundle for row in point_rows(connection)]
 
 
-def test_without_models_the_page_says_where_they_come_from(engine: sa.Engine, settings: Settings) -> None:
-    assert "each point learns its own" in _page(engine, settings).info[0].value
+def test_without_models_the_page_says_where_they_come_from(console: sa.Engine, settings: Settings) -> None:
+    assert "each point learns its own" in _page(console, settings).info[0].value
 
 
 def test_the_refused_model_is_on_top_with_its_reason_and_both_models(filled: sa.Engine, settings: Settings) -> None:
@@ -107,11 +91,11 @@ def test_an_engineer_lets_the_refused_one_serve_and_takes_the_other_back(filled:
     page = _page(filled, settings)
     assert [button.disabled for button in page.button] == [False, True, True]
     page.text_input(key="models why").input("checked by hand").run()
-    _button(page, "Let the refused challenger serve").click().run()  # type: ignore[attr-defined]
+    press(page, "Let the refused challenger serve")
     assert page.success[0].value == f"baseline of {_B}: the challenger serves."
     assert _serving(filled) == ["challenger-0", "challenger-0"]
     page.selectbox(key="chosen model").select(f"baseline of {_A}").run()
-    _button(page, "Undo promotion").click().run()  # type: ignore[attr-defined]
+    press(page, "Undo promotion")
     assert _serving(filled) == ["first", "challenger-0"]
     with reading(filled) as connection:
         assert [(deed.who, deed.action) for deed in trail(connection)][:2] == [
@@ -123,11 +107,11 @@ def test_an_engineer_lets_the_refused_one_serve_and_takes_the_other_back(filled:
 
 def test_retrain_now_is_asked_for_once_and_does_not_wait(filled: sa.Engine, settings: Settings) -> None:
     page = _page(filled, settings)
-    _button(page, "Retrain now").click().run()  # type: ignore[attr-defined]
+    press(page, "Retrain now")
     with reading(filled) as connection:
         assert [(one.point_id, one.who) for one in open_asks(connection)] == [(_B, "kim")]
     assert page.info[0].value.startswith(f"Asked for by kim: retraining of {_B}.")
-    assert _button(page, "Retrain now").disabled  # type: ignore[attr-defined]
+    assert button(page, "Retrain now").disabled
 
 
 def test_a_run_under_way_and_one_that_was_broken_off_are_said(filled: sa.Engine, settings: Settings) -> None:
@@ -136,26 +120,21 @@ def test_a_run_under_way_and_one_that_was_broken_off_are_said(filled: sa.Engine,
     assert "was broken off; the next one goes on with it" in page.warning[0].value
 
 
-def test_how_a_hundred_models_stand_is_read_at_once(engine: sa.Engine, settings: Settings) -> None:
+def test_how_a_hundred_models_stand_is_read_at_once(console: sa.Engine, settings: Settings) -> None:
     points = tuple(f"site/m{i}/p" for i in range(100))
-    watched(engine, settings, points)
+    watched(console, settings, points)
     for night in range(3):
-        ran(engine, settings, night, dict.fromkeys(points, "unchanged"))
+        ran(console, settings, night, dict.fromkeys(points, "unchanged"))
     began = time.perf_counter()
-    with reading(engine) as connection:
+    with reading(console) as connection:
         found = standings(connection)
     assert len(found) == 100
     assert time.perf_counter() - began < 1.0
 
 
-def test_the_network_of_nodes_leads_to_its_roll_out(
-    engine: sa.Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
+def test_the_network_of_nodes_leads_to_its_roll_out(console: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     acting_as(monkeypatch, User("kim", "engineer"))
-    with writing(engine) as connection:
+    with writing(console) as connection:
         set_champion(connection, NODE_HEALTH, "node-health-1", now_ns=1)
         lay(connection, b"model", bundle="node-health-1", why="run", now_ns=1)
     page = opened("models")

@@ -7,19 +7,17 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import streamlit as st
 from making import arrival, block
+from pages import opened
 from streamlit.testing.v1 import AppTest
 from telling import NODE_POINT, SECOND_NS, alarming, event, gateway_state, report, state, update_status
 
-from app.console.launch import ENTRY
 from app.console.queries import report_trend
 from app.console.words import node_state
 from app.fleet.nodes import Node
 from app.intake import Arrival
 from app.pipeline import Pipeline
 from app.settings import Settings
-from app.store import open_store
 from app.waveforms import latest_burst
 from app.wire import PointId
 
@@ -27,15 +25,7 @@ _OTHER = PointId("plant", "fan-2", "node")
 
 
 @pytest.fixture
-def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
-    return open_store(settings.database, migrate=True)
-
-
-@pytest.fixture
-def filled(engine: sa.Engine, settings: Settings) -> sa.Engine:
+def filled(console: sa.Engine, settings: Settings) -> sa.Engine:
     """A node in alarm that is receiving an update, and one that fell off the line after its watchdog had reset it."""
     now_ns = time.time_ns()
     at = [now_ns - (60 - i) * SECOND_NS for i in range(60)]
@@ -51,36 +41,27 @@ def filled(engine: sa.Engine, settings: Settings) -> sa.Engine:
         report(0, point=_OTHER, node="n2", now_ns=at[0], lost=1234),
         state("offline", point=_OTHER, node="n2", now_ns=at[9], reset="watchdog"),
     ]
-    _take(engine, settings, *said, now_ns=now_ns)
-    return engine
+    _take(console, settings, *said, now_ns=now_ns)
+    return console
 
 
-def _take(engine: sa.Engine, settings: Settings, *messages: Arrival, now_ns: int) -> None:
-    pipeline = Pipeline(engine, settings)
+def _take(console: sa.Engine, settings: Settings, *messages: Arrival, now_ns: int) -> None:
+    pipeline = Pipeline(console, settings)
     assert pipeline.process(pipeline.prepare(messages), now_ns=now_ns).refused == 0
-
-
-def _page(**query: str) -> AppTest:
-    page = AppTest.from_file(str(ENTRY), default_timeout=60)
-    for name, value in query.items():
-        page.query_params[name] = value
-    page.run()
-    assert not page.exception
-    return page
 
 
 def _metrics(page: AppTest) -> dict[str, Any]:
     return {metric.label: metric.value for metric in page.metric}
 
 
-def test_without_nodes_the_page_says_what_brings_them(engine: sa.Engine) -> None:
-    assert engine is not None
-    assert "raceway gateway" in _page(page="nodes").info[0].value
+def test_without_nodes_the_page_says_what_brings_them(console: sa.Engine) -> None:
+    assert console is not None
+    assert "raceway gateway" in opened("nodes").info[0].value
 
 
 def test_the_list_says_how_each_node_stands_the_worst_first(filled: sa.Engine) -> None:
     assert filled is not None
-    page = _page(page="nodes")
+    page = opened("nodes")
     wanted = {"Nodes": "2", "Online": "1", "In alarm": "1", "Cannot judge": "0", "Update under way": "1"}
     assert _metrics(page) == wanted
     first, second = (row for _, row in page.dataframe[0].value.iterrows())
@@ -94,7 +75,7 @@ def test_the_list_says_how_each_node_stands_the_worst_first(filled: sa.Engine) -
 
 def test_the_page_of_a_node_shows_its_trend_and_what_it_said(filled: sa.Engine) -> None:
     assert filled is not None
-    page = _page(page="nodes", node=str(NODE_POINT))
+    page = opened("nodes", node=str(NODE_POINT))
     assert page.title[0].value == "Node n7"
     shown = _metrics(page)
     assert (shown["Model"], shown["Firmware"], shown["Starts"]) == ("2", "1.2.0", "3")
@@ -111,28 +92,28 @@ def test_the_page_of_a_node_shows_its_trend_and_what_it_said(filled: sa.Engine) 
 def test_an_update_that_was_refused_is_said(filled: sa.Engine, settings: Settings) -> None:
     now_ns = time.time_ns()
     _take(filled, settings, update_status(0, size=0, slot="empty", reason=9, now_ns=now_ns), now_ns=now_ns)
-    assert "refused: signature" in _page(page="nodes", node=str(NODE_POINT)).warning[0].value
-    assert "2 ✕ refused: signature" in set(_page(page="nodes").dataframe[0].value["Model"])
+    assert "refused: signature" in opened("nodes", node=str(NODE_POINT)).warning[0].value
+    assert "2 ✕ refused: signature" in set(opened("nodes").dataframe[0].value["Model"])
 
 
 def test_a_trial_and_a_node_that_is_late_are_marked(filled: sa.Engine, settings: Settings) -> None:
     now_ns = time.time_ns() - 30 * SECOND_NS
     trial = update_status(1000, slot="trial", version=3, now_ns=now_ns)
     _take(filled, settings, event("hello", period_ms=1000, now_ns=now_ns), trial, now_ns=now_ns)
-    first = _page(page="nodes").dataframe[0].value.iloc[0]
+    first = opened("nodes").dataframe[0].value.iloc[0]
     assert first["Model"] == "3 (on trial)"
-    silent = _page(page="nodes").dataframe[0].value.iloc[1]
+    silent = opened("nodes").dataframe[0].value.iloc[1]
     assert silent["Last seen"].startswith("△ ")
 
 
-def test_a_node_that_is_not_known_is_said(engine: sa.Engine) -> None:
-    assert engine is not None
-    assert "No node is known at 'a/b/c'" in _page(page="nodes", node="a/b/c").error[0].value
+def test_a_node_that_is_not_known_is_said(console: sa.Engine) -> None:
+    assert console is not None
+    assert "No node is known at 'a/b/c'" in opened("nodes", node="a/b/c").error[0].value
 
 
 def test_the_fleet_shows_points_that_nodes_judge(filled: sa.Engine) -> None:
     assert filled is not None
-    page = _page()
+    page = opened()
     shown = _metrics(page)
     assert (shown["Machines"], shown["▲ Act now"], shown["✕ Not watched"]) == ("2", "1", "1")
     rows = {row["Point"]: row for _, row in page.dataframe[0].value.iterrows()}
@@ -144,12 +125,12 @@ def test_the_fleet_shows_points_that_nodes_judge(filled: sa.Engine) -> None:
 
 def test_the_machine_page_shows_the_nodes_verdict_and_its_burst(filled: sa.Engine, settings: Settings) -> None:
     now_ns = time.time_ns()
-    page = _page(point=str(NODE_POINT))
+    page = opened("machine", point=str(NODE_POINT))
     assert page.error[0].value.startswith("The node's diagnosis: outer race fault of the bearing (90% sure).")
     assert any("No samples yet" in caption.value for caption in page.caption)
     sent = block(0, start_ns=now_ns, point=NODE_POINT, rate_hz=12_000.0, channels=("acceleration",))
     _take(filled, settings, arrival(sent, now_ns=now_ns), now_ns=now_ns)
-    page = _page(point=str(NODE_POINT))
+    page = opened("machine", point=str(NODE_POINT))
     assert any("Latest samples that the node sent: 0.171 s of" in caption.value for caption in page.caption)
     found = latest_burst(filled, str(NODE_POINT))
     assert found is not None
@@ -167,7 +148,7 @@ def test_the_trend_of_reports_is_bounded_and_in_order(filled: sa.Engine) -> None
 def test_a_gateway_that_is_gone_shows_its_nodes_offline(filled: sa.Engine, settings: Settings) -> None:
     now_ns = time.time_ns()
     _take(filled, settings, gateway_state("offline", now_ns=now_ns), now_ns=now_ns)
-    assert _metrics(_page(page="nodes"))["Online"] == "0"
+    assert _metrics(opened("nodes"))["Online"] == "0"
 
 
 @pytest.mark.parametrize(

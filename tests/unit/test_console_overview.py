@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import sqlalchemy as sa
-import streamlit as st
 from pages import opened
 
 from app.alarms.register import HEALTH, NO_DATA, take
@@ -19,7 +18,7 @@ from app.console.glance import glances, worst_by_machine
 from app.console.words import plain
 from app.schema import alarms, asset_points, points, windows
 from app.settings import Settings
-from app.store import insert_rows, open_store, writing
+from app.store import insert_rows, writing
 from features.contract import WATCHED
 
 HOUR_NS = 3_600_000_000_000
@@ -28,15 +27,7 @@ NAMES = ("calm", "growing", "shaking", "silent", "young")
 
 
 @pytest.fixture
-def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
-    return open_store(settings.database, migrate=True)
-
-
-@pytest.fixture
-def plant(engine: sa.Engine) -> sa.Engine:
+def plant(console: sa.Engine) -> sa.Engine:
     """Five machines with hourly windows in two areas, one [with brackets]: each in another state."""
     now_ns = time.time_ns()
     machines = [
@@ -47,7 +38,7 @@ def plant(engine: sa.Engine) -> sa.Engine:
         Machine(one.site, one.area, one.asset, one.name, None, "group-2-rigid", {"drive-end": Point()})
         for one in machines
     ]
-    with writing(engine) as connection:
+    with writing(console) as connection:
         enter(connection, entered)
         for name in NAMES:
             _fill(connection, name, now_ns)
@@ -55,7 +46,7 @@ def plant(engine: sa.Engine) -> sa.Engine:
         take(connection, "works/silent/drive-end", NO_DATA, "raise", now_ns=now_ns, who="raceway", priority="medium")
         row = {"point_id": "works/growing/drive-end", "raised_ns": now_ns, "window_start_ns": 0, "ratio": 1.5}
         connection.execute(alarms.insert().values(kind="outer", **row))
-    return engine
+    return console
 
 
 def _fill(connection: sa.Connection, name: str, now_ns: int) -> None:

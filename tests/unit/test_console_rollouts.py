@@ -10,8 +10,7 @@ import pytest
 import sqlalchemy as sa
 import streamlit as st
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from pages import acting_as, opened
-from streamlit.testing.v1 import AppTest
+from pages import acting_as, opened, press
 from updating_nodes import CONTRACT, KEY, model_image
 
 from app.access.roles import User
@@ -23,8 +22,7 @@ from app.fleet.rollout import Policy, stages_of
 from app.fleet.starting import begin, halt
 from app.fleet.stepping import step
 from app.schema import nodes, retraining_runs, retraining_tasks, rollout_members
-from app.settings import Settings
-from app.store import PointRow, open_store, reading, save_point, writing
+from app.store import PointRow, reading, save_point, writing
 from edge.node.package import open_image
 from features.errors import ParameterError
 
@@ -32,15 +30,11 @@ _KIM = User("kim", "engineer")
 
 
 @pytest.fixture
-def engine(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
+def engine(console: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
     """Three nodes; an engineer looks at them."""
-    for name, value in settings.environment().items():
-        monkeypatch.setenv(name, value)
-    st.cache_resource.clear()
     acting_as(monkeypatch, _KIM)
-    opened_store = open_store(settings.database, migrate=True)
-    fill(opened_store, 3)
-    return opened_store
+    fill(console, 3)
+    return console
 
 
 def fill(engine: sa.Engine, n: int) -> None:
@@ -59,12 +53,6 @@ def _begun(engine: sa.Engine, *, halted: bool = False) -> None:
         step(connection, now_ns=time.time_ns())
         if halted:
             halt(connection, _KIM, 1, why="wait", now_ns=time.time_ns())
-
-
-def _press(page: AppTest, label: str) -> AppTest:
-    next(button for button in page.button if button.label == label).click().run()
-    assert not page.exception
-    return page
 
 
 def _phase(engine: sa.Engine) -> str:
@@ -94,12 +82,12 @@ def test_a_roll_out_shows_stages_nodes_and_log_and_is_halted_resumed_and_rolled_
     assert list(log["Step"]) == ["sent", "rollout"]
     assert {button.label: button.disabled for button in page.button} == {"Halt": True, "Roll back": True}
     page.text_input(key="rollout why").input("smoke at pump 7").run()
-    page = _press(page, "Halt")
+    page = press(page, "Halt")
     assert page.success[0].value == "Roll-out 1: halt is done."
     assert _phase(engine) == "halted"
-    page = _press(page, "Resume")
+    page = press(page, "Resume")
     assert _phase(engine) == "running"
-    _press(page, "Roll back")
+    press(page, "Roll back")
     assert _phase(engine) == "rolling back"
     with reading(engine) as connection:
         steps = [(row.who, row.action, row.why) for row in log_of(connection, 1) if row.who == "kim"]
@@ -128,11 +116,11 @@ def test_a_candidate_waits_for_the_key_and_is_begun_from_the_page(engine: sa.Eng
     page = opened("nodes", rollout="1")
     assert "signed as version 6" in page.info[0].value
     page.text_input[0].input("many")
-    page = _press(page, "Begin the roll-out")
+    page = press(page, "Begin the roll-out")
     assert "'many' are no stages" in page.error[0].value
     page.text_input[0].input("1, 100%")
     page.multiselect[0].select("plant/n2/node")
-    _press(page, "Begin the roll-out")
+    press(page, "Begin the roll-out")
     with reading(engine) as connection:
         plan = one_rollout(connection, 1).rollout
     assert (plan.phase, plan.policy.stages, [member.node for member in plan.members]) == (
@@ -154,7 +142,7 @@ def test_nodes_that_confirmed_what_is_rolled_back_are_taken_back_by_the_key_at_h
         connection.execute(rollout_members.update().values(**confirmed))
     page = opened("nodes", rollout="2")
     page.text_input(key="rollout why").input("false alarms").run()
-    page = _press(page, "Roll back")
+    page = press(page, "Roll back")
     assert "3 nodes have confirmed it and had version 5 before" in page.warning[0].value
     assert "--version 7 --output back.image" in page.warning[0].value
     with writing(engine) as connection:
@@ -164,7 +152,7 @@ def test_nodes_that_confirmed_what_is_rolled_back_are_taken_back_by_the_key_at_h
     st.cache_resource.clear()
     page = opened("nodes", rollout="2")
     page.text_input(key="rollout why").input("false alarms").run()
-    _press(page, "Roll back")
+    press(page, "Roll back")
     with reading(engine) as connection:
         back = one_rollout(connection, None)
     assert (back.id, back.kind, back.rollout.version, len(back.rollout.members)) == (3, "rollback", 7, 3)

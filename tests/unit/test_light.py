@@ -27,21 +27,31 @@ def _modules(package: object, skip: tuple[str, ...] = ()) -> list[str]:
     return [module for module in found if not module.startswith(skip)] if skip else found
 
 
-@pytest.mark.parametrize(
-    "modules",
-    [
-        ["app.ingest"],
-        _modules(app.console, skip=("app.console.entry",)),
-        _modules(app.gateway),
-        _modules(app.fleet),
-        _modules(features),
-    ],
-    ids=["ingest", "console", "gateway", "fleet", "features"],
-)
-def test_serving_loads_no_tensorflow(modules: list[str]) -> None:
-    assert modules
-    loaded = _loaded_by("\n".join(f"import {module}" for module in modules))
-    assert not loaded & {"tensorflow", "keras"}
+_PARTS = {
+    "features": _modules(features),
+    "ingest": ["app.ingest"],
+    "gateway": _modules(app.gateway),
+    "fleet": _modules(app.fleet),
+    "console": _modules(app.console, skip=("app.console.entry",)),
+}
+
+
+@pytest.fixture(scope="module")
+def heavy_after() -> dict[str, list[str]]:
+    """What of TensorFlow is loaded after each part, in one process: most of what they load they share."""
+    lines = ["heavy = {}"]
+    for part, modules in _PARTS.items():
+        lines += [f"import {module}" for module in modules]
+        lines.append(f"heavy[{part!r}] = sorted({{'keras', 'tensorflow'}} & set(sys.modules))")
+    script = "\n".join(["import sys, json", *lines, "print(json.dumps(heavy))"])
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("part", _PARTS)
+def test_serving_loads_no_tensorflow(part: str, heavy_after: dict[str, list[str]]) -> None:
+    assert _PARTS[part]
+    assert heavy_after[part] == []
 
 
 def test_serving_a_model_loads_no_tensorflow() -> None:

@@ -38,11 +38,11 @@ def differences(cases: Sequence[Made], folder: Path) -> list[str]:
     given = [np.ascontiguousarray(case.inputs).reshape(len(case.inputs), -1).view(np.int8) for case in cases]
     program = build_host_program([*compiled, *packed], folder / "program", sanitise=True)
     found = program.run([*given, *given])
-    lines = []
+    wanted = [run_tflm(case.model, case.inputs) for case in cases]
+    wanted = [np.ascontiguousarray(outputs).reshape(len(outputs), -1).view(np.int8) for outputs in wanted]
+    both, lines = list(zip(cases, wanted, strict=True)), []
     for i, outputs in enumerate(found):
-        case, form = cases[i % len(cases)], "compiled" if i < len(cases) else "packed"
-        wanted = run_tflm(case.model, case.inputs)
-        wanted = np.ascontiguousarray(wanted).reshape(len(wanted), -1).view(np.int8)
-        if not np.array_equal(wanted, outputs):
-            lines.append(f"{case.label}, {form}: {np.mean(wanted != outputs):.0%} of the bytes differ")
+        (case, right), form = both[i % len(cases)], "compiled" if i < len(cases) else "packed"
+        if not np.array_equal(right, outputs):
+            lines.append(f"{case.label}, {form}: {np.mean(right != outputs):.0%} of the bytes differ")
     return lines

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from tflite_making import RELU, RELU6, SAME, VALID, Made, Node, Value, constant, one_operator, value, write_tflite
 from thoroughness import batches
 
-_BATCH, _ITEMS = 40, 3
+_BATCH, _ITEMS = 20, 3
 _LAWS = settings(
-    max_examples=batches(usual=5, thorough=80),
+    max_examples=batches(usual=5, thorough=160),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.compiler.library import Library
+from edge.emulator.objects import compile_once
 from edge.emulator.toolchain import CPU_FLAGS, Toolchain, run_tool
 from features.errors import ArtifactError, ToolchainError
 
@@ -39,6 +40,8 @@ OWN_FLAGS = (
     "-Wdouble-promotion",
     "-Werror",
 )
+# The one source that knows the library; the others of board and harness are alike for all.
+_OF_THE_LIBRARY = "harness.c"
 _MODEL = (".model",)
 _FLASH = (".model", ".library", ".library_data")
 _RAM = (".library_data", ".library_bss")
@@ -166,26 +169,24 @@ def _own_sources() -> list[Path]:
 
 
 def _compile_own(source: Path, library: Library, folder: Path, toolchain: Toolchain) -> str:
-    includes = [f"-I{place}" for place in (BOARD_FOLDER, _HARNESS, library.folder)]
     output = f"board_{source.stem}.o"
-    command = [toolchain.gcc, *OWN_FLAGS, *includes, *_definitions(library), "-c", str(source), "-o", output]
-    done = run_tool(command, folder=folder)
-    if done.returncode and source.parent == _HARNESS:
-        raise ArtifactError(f"the library {library.name} does not fit the harness: {reason_of(done.stderr)}")
-    if done.returncode:
-        raise ToolchainError(
-            f"{source.name} of the board does not compile: {reason_of(done.stderr)}", tool=toolchain.gcc
-        )
+    definitions = _definitions(library) if source.name == _OF_THE_LIBRARY else []
+    places = BOARD_FOLDER, _HARNESS, library.folder
+    said = compile_once([toolchain.gcc, *OWN_FLAGS, *definitions], source, folder / output, places=places)
+    if said and source.parent == _HARNESS:
+        raise ArtifactError(f"the library {library.name} does not fit the harness: {reason_of(said)}")
+    if said:
+        raise ToolchainError(f"{source.name} of the board does not compile: {reason_of(said)}", tool=toolchain.gcc)
     return output
 
 
 def _compile(source: Path, library: Library, folder: Path, toolchain: Toolchain) -> str:
-    output = "model.o" if source.name == f"rw_{library.name}.c" else f"library_{source.stem}.o"
-    command = [toolchain.gcc, *LIBRARY_FLAGS, f"-I{library.folder}", "-c", str(source), "-o", output]
-    done = run_tool(command, folder=folder)
-    if done.returncode:
-        raise ArtifactError(f"the library {library.name} does not compile: {reason_of(done.stderr)}")
-    return output
+    model = source.name == f"rw_{library.name}.c"
+    output = folder / ("model.o" if model else f"library_{source.stem}.o")
+    said = compile_once([toolchain.gcc, *LIBRARY_FLAGS], source, output, places=[library.folder], keep=not model)
+    if said:
+        raise ArtifactError(f"the library {library.name} does not compile: {reason_of(said)}")
+    return output.name
 
 
 def _definitions(library: Library) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,11 +88,19 @@ def counting_arguments(
     ToolchainError
         If the host's compiler fails.
     """
-    done = run_tool([toolchain.host_gcc, *_FLAGS, "-o", _PLUGIN, str(_SOURCE)], folder=folder)
-    if done.returncode:
-        raise ToolchainError(f"the counting plugin does not compile: {done.stderr.strip()}", tool=toolchain.host_gcc)
+    (folder / _PLUGIN).write_bytes(_plugin(toolchain.host_gcc))
     given = [f"run={run.start:x}-{run.end:x}", *(f"op={symbol.start:x}-{index}" for symbol, index in entries)]
     return ["-plugin", ",".join([f"file=./{_PLUGIN}", f"out={_RECORDS}", *given, *["laps=on"] * laps])]
+
+
+@functools.cache
+def _plugin(host_gcc: str) -> bytes:
+    """The plugin, compiled once in a process."""
+    with tempfile.TemporaryDirectory(prefix="raceway-plugin-") as folder:
+        done = run_tool([host_gcc, *_FLAGS, "-o", _PLUGIN, str(_SOURCE)], folder=Path(folder))
+        if done.returncode:
+            raise ToolchainError(f"the counting plugin does not compile: {done.stderr.strip()}", tool=host_gcc)
+        return (Path(folder) / _PLUGIN).read_bytes()
 
 
 def count_inferences(image: Image, folder: Path, *, n_inferences: int, toolchain: Toolchain) -> Counts:

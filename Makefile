@@ -50,7 +50,8 @@ test: packages check  ## Set everything up; run all checks and tests
 	$(BIN)/pytest tests/service -m service --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 laws: packages $(READY)dev  ## Hold every kernel to TFLite Micro on thousands of drawn networks, for half an hour
-	RACEWAY_LAWS=thorough $(BIN)/pytest tests/laws/test_product_laws.py tests/laws/test_kernel_laws.py
+	RACEWAY_LAWS=thorough $(BIN)/pytest tests/laws/test_product_laws.py tests/laws/test_kernel_laws.py \
+	  tests/unit/test_kernels_on_m4.py
 
 contract: $(READY)dev  ## Write what the node's C code takes from the feature contract
 	$(BIN)/python -m edge.node.contract

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from one_pass import one_pass
 
 from features.bearing import bearing_named
 from features.errors import ParameterError
@@ -32,14 +33,26 @@ def _measured(
     return x, labels
 
 
-def test_kinds_are_told_apart_and_a_seed_repeats(rng: np.random.Generator) -> None:
-    x, labels = _measured(rng)
+@pytest.fixture(scope="module")
+def calibrated() -> LinesNetwork:
+    """Learned from all windows at last, as `fit` does."""
+    x, labels = _measured(np.random.default_rng(1))
+    return LinesNetwork().calibrate(x, labels, np.resize(["a", "b"], labels.size))
+
+
+def test_kinds_are_told_apart(rng: np.random.Generator, calibrated: LinesNetwork) -> None:
     test, truth = _measured(rng, each=6)
-    learned = LinesNetwork(1).fit(x, labels)
-    assert np.mean(learned.predict(test) == truth) > 0.9
-    p = learned.probabilities(test)
-    assert p.sum(axis=1) == pytest.approx(np.ones(len(truth)))
-    assert (LinesNetwork(1).fit(x, labels).probabilities(test) == p).all()
+    assert np.mean(calibrated.predict(test) == truth) > 0.9
+    assert calibrated.probabilities(test).sum(axis=1) == pytest.approx(np.ones(len(truth)))
+
+
+def test_a_seed_repeats(rng: np.random.Generator) -> None:
+    """In one pass of two batches: all that is drawn is drawn in it."""
+    x, labels = _measured(rng, each=20)
+    with one_pass():
+        first, again, other = (LinesNetwork(seed).fit(x, labels).probabilities(x) for seed in (1, 1, 2))
+    assert (again == first).all()
+    assert np.abs(other - first).max() > 0.01
 
 
 def test_kinds_with_sizes_are_named_by_the_spectrum(rng: np.random.Generator) -> None:
@@ -48,9 +61,10 @@ def test_kinds_with_sizes_are_named_by_the_spectrum(rng: np.random.Generator) ->
     assert np.mean(LinesNetwork().fit(x, labels).predict(test) == truth) > 0.9
 
 
-def test_what_is_out_of_range_is_unknown_and_what_was_learned_is_not(rng: np.random.Generator) -> None:
-    x, labels = _measured(rng)
-    learned = LinesNetwork().calibrate(x, labels, np.resize(["a", "b"], labels.size))
+def test_what_is_out_of_range_is_unknown_and_what_was_learned_is_not(
+    rng: np.random.Generator, calibrated: LinesNetwork
+) -> None:
+    learned = calibrated
     test, truth = _measured(rng, each=6)
     answers = learned.answer(test)
     answered = answers != UNKNOWN
@@ -94,13 +108,13 @@ def test_what_was_not_learned_or_calibrated_is_refused(rng: np.random.Generator)
     assert ours_network().name.startswith("ours")
 
 
-def test_the_int8_network_agrees_with_the_float_one(rng: np.random.Generator) -> None:
+def test_the_int8_network_agrees_with_the_float_one(rng: np.random.Generator, calibrated: LinesNetwork) -> None:
     pytest.importorskip("ai_edge_litert")
     from edge.convert import to_tflite_int8
     from models.integer import run_int8
 
-    x, labels = _measured(rng)
-    learned = LinesNetwork().fit(x, labels)
+    x, _ = _measured(rng)
+    learned = calibrated
     network = to_tflite_int8(learned.model, learned.inputs(x))
     named: NDArray[Any] = learned.classes[run_int8(network, learned.inputs(x)).argmax(axis=1)]
     assert len(network) < 128 * 1024

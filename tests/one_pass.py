@@ -1,0 +1,37 @@
+"""Training cut down to one pass, step by step: for what holds of any network, whatever it has learned."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from models.bearing import hierarchy, interference
+
+__all__ = ["one_pass"]
+
+
+@contextmanager
+def one_pass() -> Iterator[pytest.MonkeyPatch]:
+    """Let every network pass over its windows once, without a graph; gives what else can be patched meanwhile."""
+    import keras
+    import tensorflow as tf
+
+    fit = keras.Model.fit
+
+    def once(self: Any, *given: Any, **named: Any) -> Any:
+        return fit(self, *given, **(named | {"epochs": 1}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "fit", once)
+        for module in (hierarchy, interference):
+            patch.setattr(module, "_TRAINING", dataclasses.replace(module._TRAINING, epochs=1))
+        # Tracing a graph takes seconds, a step on a few windows takes none.
+        tf.config.run_functions_eagerly(run_eagerly=True)
+        try:
+            yield patch
+        finally:
+            tf.config.run_functions_eagerly(run_eagerly=False)

@@ -106,7 +106,7 @@ class MachineSignal:
         nyquist = 0.5 * self._rate_hz
         for harmonics, count, level in ((3, machine.teeth, machine.mesh_g), (2, machine.blades, machine.blade_g)):
             for k in range(1, harmonics + 1):
-                if count and k * count * condition.shaft_hz < 0.9 * nyquist:
+                if count and level > 0.0 and k * count * condition.shaft_hz < 0.9 * nyquist:
                     swing = 1.0 + 0.2 * np.cos(phase + k)
                     x += level * (0.3 + 0.7 * condition.load) / k**1.5 * swing * np.cos(k * count * phase + k * k)
         return np.asarray(x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from app.pipeline import Pipeline
 from app.retraining.job import Hook, retrain
 from app.retraining.records import Options, Run
 from app.settings import Settings
-from app.store import open_store
+from app.store import PointRow, open_store
 from app.wire import PointId
 from models.bundle import load_bundle, write_bundle
 
@@ -75,6 +76,22 @@ def learn_by_copying(
         arrays=champion.arrays,
         save_keras=lambda path: Path(path).write_bytes(b""),
     )
+
+
+def laid_once(faulty: Callable[..., dict[str, np.ndarray]]) -> Callable[..., dict[str, np.ndarray]]:
+    """Lay faults over the same windows of the same machine once; they are drawn from one seed and are the same again.
+
+    A job in a forked process finds what its parent laid.
+    """
+    laid: dict[tuple[object, ...], dict[str, np.ndarray]] = {}
+
+    def recalled(row: PointRow, samples: np.ndarray) -> dict[str, np.ndarray]:
+        key = (row.rate_hz, row.unit, row.nominal_shaft_hz, row.bearing, samples.shape, samples.tobytes())
+        if key not in laid:
+            laid[key] = faulty(row, samples)
+        return {kind: features.copy() for kind, features in laid[key].items()}
+
+    return recalled
 
 
 def run_job(engine: Engine, settings: Settings, *, force: bool = False, hook: Hook = lambda _: None) -> Run:

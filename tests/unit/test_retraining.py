@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from making import NOW_NS, POINT
-from retraining import clock_ns, commission, feed, killed_at, learn_by_copying, point_name, run_job
+from retraining import clock_ns, commission, feed, killed_at, laid_once, learn_by_copying, point_name, run_job
 from sqlalchemy import Engine
 
 import app.retraining.steps as steps
 from app.access.roles import User
 from app.commissioning import relearn
 from app.pipeline import Pipeline
+from app.retraining import frozen
 from app.retraining.job import retrain
 from app.retraining.lock import LockLostError
 from app.retraining.promotion import JOB, OvertakenError, promotions_of, undo
@@ -54,6 +55,14 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     feed(engine, settings, 60, 160)
     engine.dispose()
     return settings.data_dir
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _laid_once() -> Iterator[None]:
+    """Most of a job on this plant is the laying of faults over the same windows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frozen, "_faulty", laid_once(frozen._faulty))
+        yield
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from making import block
+from waiting import PATIENCE_S
 
 from app.broker import free_port, port_is_free
 from app.mqtt import BrokerError, broker_of, protocol_of
@@ -40,13 +42,14 @@ def _certificates(folder: Path) -> None:
         _openssl(folder, "x509", "-req", "-in", f"{name}.csr", *signer, "-out", f"{name}.crt")
 
 
-@pytest.fixture
-def secured(tmp_path: Path) -> Iterator[Settings]:
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A Mosquitto that wants TLS, our certificate and a password; and the settings that have them."""
     search = "/usr/bin:/usr/sbin:/usr/local/sbin"
     mosquitto = shutil.which("mosquitto", path=search)
     if not mosquitto or not shutil.which("openssl") or not shutil.which("mosquitto_passwd", path=search):
         pytest.skip("mosquitto or openssl is not installed; `make packages` installs Mosquitto as root")
+    tmp_path = tmp_path_factory.mktemp("secured")
     _certificates(tmp_path)
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(tmp_path / "users"), "plant", "right"], check=True)
     port = free_port()
@@ -56,7 +59,7 @@ def secured(tmp_path: Path) -> Iterator[Settings]:
         f"password_file {tmp_path}/users\nuser root\n"
     )
     broker = spawn([mosquitto, "-c", str(tmp_path / "conf")], log=tmp_path / "log")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while port_is_free("127.0.0.1", port):
         assert time.monotonic() < deadline, (tmp_path / "log").read_text()
     yield load_settings(
@@ -76,13 +79,14 @@ def test_blocks_travel_to_the_store_over_tls(secured: Settings) -> None:
     ingest = spawn([sys.executable, "-m", "app.cli", "ingest"], environment=secured.environment())
     try:
         with Publisher(broker_of(secured), client_id="sensor") as publisher:
-            deadline = time.monotonic() + 60
+            deadline, pause = time.monotonic() + PATIENCE_S, threading.Event()
             stored = 0
             while not stored:
                 assert time.monotonic() < deadline
                 # Until ingest has subscribed, the broker keeps nothing for it: the same block is sent again.
                 publisher.block(block(0, start_ns=time.time_ns()))
                 publisher.flush()
+                pause.wait(0.3)
                 with reading(engine) as connection:
                     stored = connection.execute(sa.select(sa.func.count()).select_from(blocks)).scalar_one()
     finally:

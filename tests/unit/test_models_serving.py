@@ -32,7 +32,7 @@ def baseline() -> Baseline:
 
 @pytest.fixture(scope="module")
 def diagnosis() -> tuple[Diagnosis, np.ndarray]:
-    maps, kinds = simulated_maps(np.random.default_rng(1), n=2000)
+    maps, kinds = simulated_maps(np.random.default_rng(1), n=1000)
     return learn_diagnosis(maps, kinds, convert=to_tflite, seed=1, epochs=4), maps
 
 
@@ -94,14 +94,14 @@ def test_kinds_of_simulated_machines_are_learned(diagnosis: tuple[Diagnosis, np.
     network, maps = diagnosis
     # Chance is a quarter; a few epochs on few windows already tell the kinds apart.
     assert network.validation["validation_balanced_accuracy"] > 0.4
-    folder = write_diagnosis(tmp_path, network, bundle_id="d", seed=1, n=2000)
+    folder = write_diagnosis(tmp_path, network, bundle_id="d", seed=1, n=1000)
     diagnoser = Diagnoser(load_bundle(folder), contract=MAP_HASH)
     assert diagnoser.classes == CLASSES
     assert diagnoser.probabilities(maps[:3]).shape == (3, 4)
     with pytest.raises(ParameterError, match="do not belong together"):
-        learn_diagnosis(maps[:, :5], np.zeros(2000, int), convert=to_tflite, seed=1, epochs=1)
+        learn_diagnosis(maps[:, :5], np.zeros(1000, int), convert=to_tflite, seed=1, epochs=1)
     with pytest.raises(ParameterError, match="not all of 4 classes"):
-        learn_diagnosis(maps, np.zeros(2000, int), convert=to_tflite, seed=1, epochs=1)
+        learn_diagnosis(maps, np.zeros(1000, int), convert=to_tflite, seed=1, epochs=1)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "model.tflite", "arrays.npz"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import json
 import pickle
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from bearings import grown_run, six_histories
 from numpy.typing import NDArray
+from one_pass import one_pass
 
 from edge.convert import to_tflite, to_tflite_int8
 from features.bearing import bearing_named
@@ -52,23 +54,11 @@ _PAIRS = [(family.data_set, entry.name) for family in FAMILIES for entry in fami
 @pytest.fixture(scope="module", autouse=True)
 def _short() -> Iterator[None]:
     """One pass, two voters, one design: what is kept is the same in form."""
-    import keras
-    import tensorflow as tf
-
-    fit = keras.Model.fit
-
-    def once(self: Any, *given: Any, **named: Any) -> Any:
-        return fit(self, *given, **(named | {"epochs": 1}))
-
     design = Design(1, 4)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.Model, "fit", once)
+    with one_pass() as patch:
         patch.setattr(interference, "VOTERS", 2)
         patch.setattr(depth_width, "search_depth_width", lambda _: (design, {design: 1.0}))
-        # Tracing a graph takes seconds, a step on sixteen windows takes none.
-        tf.config.run_functions_eagerly(run_eagerly=True)
         yield
-        tf.config.run_functions_eagerly(run_eagerly=False)
 
 
 def _bearing_windows(n: int, *, seed: int) -> tuple[BearingWindows, NDArray[np.str_]]:
@@ -93,6 +83,7 @@ def _fleet(count: int, *, seed: int) -> list[Unit]:
     return units
 
 
+@functools.cache
 def _bearing_lesson(name: str) -> tuple[Lesson, Any]:
     system = next(system for system in systems() if system.name == name)
     windows, labels = _bearing_windows(system.n_samples, seed=1)
@@ -117,7 +108,7 @@ def _life_lesson(name: str) -> tuple[Lesson, Any]:
     if name in BASELINES:
         learned: Any = learn_baseline(name, units, seed=3)
     else:
-        learned = (learn_babu if name == "babu" else learn_ours)(units, seed=3, steps=10)
+        learned = (learn_babu if name == "babu" else learn_ours)(units, seed=3, steps=3)
     return Lesson(learned, (), {}, {}, truncated(units, cuts=2, shortest=20, seed=6)), _fleet(5, seed=7)
 
 

@@ -44,10 +44,13 @@ check: $(READY)dev  ## Format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# Each core has a worker: what a test calls keeps to one thread, since threads without a core wait for each other, busily.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
+
 # By files in their order, so that the small ones come last and no core waits for a long one at the end. Services have the
 # machine for themselves: most of their time is waiting for each other.
 test: packages check  ## Set everything up; run all checks and tests
-	$(BIN)/pytest -m "not service" --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(ONE_THREAD) $(BIN)/pytest -m "not service" --numprocesses auto --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest tests/service -m service --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 laws: packages $(READY)dev  ## Hold every kernel to TFLite Micro on thousands of drawn networks, for half an hour

@@ -1,6 +1,7 @@
-"""Compiles C sources for the emulated board, each content once in a process; what the compiler refuses is not kept.
+"""Compiles C sources, each content once in a process; what the compiler refuses is not kept.
 
 A run on the emulator compiles board, harness and kernels beside the network; only the network differs from run to run.
+Firmware of one node differs from that of another in a few files.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from pathlib import Path
 
 from edge.emulator.toolchain import run_tool
 
-__all__ = ["compile_once"]
+__all__ = ["compile_once", "content_digest"]
 
 _INCLUDE = re.compile(rb"^[ \t]*#[ \t]*include[ \t]+([^\s<]\S*)", re.MULTILINE)
-# Objects of this process by what went into them; those of the runtime are some hundred KB in all.
+# Objects of this process by what went into them; those of a whole node are some MB.
 _KEPT: dict[str, bytes] = {}
 
 
@@ -42,7 +43,7 @@ def compile_once(
     str
         Empty, or what the compiler said where it refused the source.
     """
-    digest = _digest(command, source, places) if keep else ""
+    digest = content_digest(command, source, places) if keep else ""
     if digest in _KEPT:
         output.write_bytes(_KEPT[digest])
         return ""
@@ -55,8 +56,21 @@ def compile_once(
     return ""
 
 
-def _digest(command: Sequence[str], source: Path, places: Sequence[Path]) -> str:
-    """Of all that decides on an object; empty where a header is named by a macro, so that it cannot be told."""
+def content_digest(command: Sequence[str], source: Path, places: Sequence[Path], *, macros: bool = False) -> str:
+    """Give a digest of all that decides on an object: the command, the source and every header that it reads.
+
+    Parameters
+    ----------
+    command, source, places
+        As of `compile_once`.
+    macros : bool
+        Whether headers that a macro names are passed over.
+
+    Returns
+    -------
+    str
+        In hexadecimal; empty where a macro names a header, so that it cannot be told, unless that is passed over.
+    """
     content, waiting, seen = hashlib.sha256("\0".join(command).encode()), [source], set[Path]()
     while waiting:
         path = waiting.pop()
@@ -65,10 +79,14 @@ def _digest(command: Sequence[str], source: Path, places: Sequence[Path]) -> str
         seen.add(path)
         text = path.read_bytes()
         content.update(f"\0{path.name}\0{len(text)}\0".encode() + text)
-        for name in _INCLUDE.findall(text):
-            if not name.startswith(b'"'):
-                return ""
-            folders = (path.parent, *places)
-            found = [folder / name[1:-1].decode() for folder in folders if (folder / name[1:-1].decode()).is_file()]
-            waiting += found[:1]
+        names = _INCLUDE.findall(text)
+        if not macros and not all(name.startswith(b'"') for name in names):
+            return ""
+        waiting += [found for name in names if (found := _found(name, [path.parent, *places])) is not None]
     return content.hexdigest()
+
+
+def _found(name: bytes, folders: Sequence[Path]) -> Path | None:
+    """The header of a name in quotes, where it is none of the compiler's."""
+    files = (folder / name.decode().strip('"') for folder in folders)
+    return next((file for file in files if file.is_file()), None)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge.compiler.layouts import RUNTIME
 from edge.emulator.building import BOARD_FOLDER, OWN_FLAGS, reason_of, section_sizes
+from edge.emulator.objects import compile_once, content_digest
 from edge.emulator.toolchain import CPU_FLAGS, Toolchain, run_tool
 from features.errors import ParameterError, ToolchainError
 
@@ -160,9 +161,9 @@ def build_firmware(
     chosen = BOARDS[board]
     folder.mkdir(parents=True, exist_ok=True)
     places = [PORT, _CORTEX, BOARD_FOLDER, *includes]
-    clock = ["-g", f"-DRW_CORTEX_HZ={chosen.clock_hz}u"]
-    objects = compile_sources(_port_sources(board), folder, [toolchain.gcc, *OWN_FLAGS, *clock], places)
-    objects += compile_sources(sources, folder, [toolchain.gcc, *_PRODUCT_FLAGS, *clock], places)
+    clock = f"-DRW_CORTEX_HZ={chosen.clock_hz}u"
+    objects = compile_sources(_port_sources(board), folder, [toolchain.gcc, *OWN_FLAGS, "-g", clock], places)
+    objects += compile_sources(sources, folder, [toolchain.gcc, *_PRODUCT_FLAGS, "-g"], places)
     elf = folder / f"{board}.elf"
     link = [toolchain.gcc, *CPU_FLAGS, "-nostdlib", "-Wl,--gc-sections,--orphan-handling=error", f"-L{_CORTEX}"]
     script = ["-T", str(PORT / board / "rw_memory.ld"), f"-Wl,-Map={board}.map"]
@@ -211,7 +212,7 @@ def loader_sources(networks: Sequence[Path]) -> list[Source]:
 def compile_sources(
     sources: Sequence[Source], folder: Path, command: Sequence[str], places: Sequence[Path]
 ) -> list[Path]:
-    """Compile what differs from what was compiled in this folder before.
+    """Compile what differs from what was compiled in this folder, or in this process, before.
 
     Parameters
     ----------
@@ -234,21 +235,19 @@ def compile_sources(
     ToolchainError
         If one does not compile.
     """
-    headers = [path.read_bytes() for place in places for path in sorted(place.glob("*.h"))]
-    common = hashlib.sha256("\0".join(command).encode() + b"\0".join(headers)).digest()
-    includes = [f"-I{place.resolve()}" for place in places]
-    return [_compile(source, folder, [*command, *includes], common) for source in sources]
+    headers = hashlib.sha256(b"".join(path.read_bytes() for place in places for path in sorted(place.glob("*.h"))))
+    folders = [place.resolve() for place in places]
+    return [_compile(source, folder, command, folders, headers.hexdigest()) for source in sources]
 
 
-def _compile(source: Source, folder: Path, command: Sequence[str], common: bytes) -> Path:
-    definitions = [f"-D{text}" for text in source.definitions]
-    path = source.path.resolve()
-    digest = hashlib.sha256(common + "\0".join(definitions).encode() + path.read_bytes()).hexdigest()
+def _compile(source: Source, folder: Path, command: Sequence[str], places: Sequence[Path], headers: str) -> Path:
+    path, command = source.path.resolve(), [*command, *(f"-D{text}" for text in source.definitions)]
+    # Which header a macro names cannot be told: then it is any of them.
+    digest = content_digest(command, path, places) or content_digest([*command, headers], path, places, macros=True)
     output = folder / digest[:16] / f"{source.owner}_{path.stem}.o"
     if output.exists():
         return output
     output.parent.mkdir(parents=True, exist_ok=True)
-    done = run_tool([*command, *definitions, "-c", str(path), "-o", str(output)], folder=folder)
-    if done.returncode:
-        raise ToolchainError(f"{path.name} does not compile: {reason_of(done.stderr)}", tool=command[0])
+    if said := compile_once(command, path, output, places=places):
+        raise ToolchainError(f"{path.name} does not compile: {reason_of(said)}", tool=command[0])
     return output

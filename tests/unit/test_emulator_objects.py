@@ -9,6 +9,7 @@ import pytest
 
 from edge.emulator import objects
 from edge.emulator.objects import compile_once
+from edge.node.building import Source, compile_sources
 
 _GCC = shutil.which("gcc") or ""
 pytestmark = pytest.mark.skipif(not _GCC, reason="no C compiler")
@@ -71,3 +72,23 @@ def test_a_refusal_is_said_and_not_kept(tmp_path: Path, counted: list[str]) -> N
     for _ in range(2):
         assert "nothing" in compile_once([_GCC], source, source.with_suffix(".o"))
     assert len(counted) == 2
+
+
+def test_firmware_whose_header_a_macro_names_follows_every_header(tmp_path: Path, counted: list[str]) -> None:
+    command, place = [_GCC, '-DHEADER="outer.h"'], tmp_path / "a"
+    source = Source(_written(place, 3, include="HEADER"))
+    first = compile_sources([source], tmp_path / "build", command, [place])
+    assert compile_sources([source], tmp_path / "build", command, [place]) == first
+    assert len(counted) == 1
+    (place / "inner.h").write_text("#define VALUE 4\n")
+    assert compile_sources([source], tmp_path / "build", command, [place]) != first
+    assert len(counted) == 2
+
+
+def test_firmware_that_differs_in_one_file_takes_the_others_objects(tmp_path: Path, counted: list[str]) -> None:
+    for name, value in (("a", 3), ("b", 4)):
+        own, shared = _written(tmp_path / name, value), tmp_path / name / "shared.c"
+        shared.write_text("int shared(void);\nint shared(void) { return 1; }\n")
+        objects = compile_sources([Source(own), Source(shared)], tmp_path / f"build {name}", [_GCC], [own.parent])
+        assert [path.name for path in objects] == ["node_one.o", "node_shared.o"]
+    assert counted == ["one.c", "shared.c", "one.c"]

@@ -41,7 +41,7 @@ packages:  ## Install the Debian packages the service tests use (as root), or na
 check: $(READY)dev  ## Format, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers auto
 	$(BIN)/lint-imports --no-cache
 
 # Each core has a worker: what a test calls keeps to one thread, since threads without a core wait for each other, busily.
@@ -50,8 +50,8 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 
 # By files in their order, so that the small ones come last and no core waits for a long one at the end. Services have the
 # machine for themselves: most of their time is waiting for each other.
 test: packages check  ## Set everything up; run all checks and tests
-	$(ONE_THREAD) $(BIN)/pytest -m "not service" --numprocesses auto --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest tests/service -m service --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(ONE_THREAD) $(BIN)/pytest -m "not service" --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 25
+	$(BIN)/pytest tests/service -m service --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 25
 
 laws: packages $(READY)dev  ## Hold every kernel to TFLite Micro on thousands of drawn networks, for half an hour
 	RACEWAY_LAWS=thorough $(BIN)/pytest tests/laws/test_product_laws.py tests/laws/test_kernel_laws.py \

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.ndimage
-import scipy.signal
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import CubicSpline, PchipInterpolator, PPoly
 
 from features.errors import ParameterError
 from features.spectral import amplitude_spectrum
+
+# SciPy's signal and interpolation, which bring its statistics with them, are loaded by what resamples: whoever only
+# extracts features, such as ingest, starts without them in two thirds of the time.
+if TYPE_CHECKING:
+    from scipy.interpolate import PPoly
 
 __all__ = [
     "AngleSignal",
@@ -192,6 +196,8 @@ def phase_from_pulses(times_s: NDArray[np.float64], *, pulses_per_rev: int) -> S
     if broken.any():
         at = float(times_s[1:-2][broken][0])
         raise ParameterError(f"a pulse is missing or doubled after {at:.6g} s; clean the train or cut the signal there")
+    from scipy.interpolate import CubicSpline, PchipInterpolator
+
     turned = np.arange(times_s.size) / pulses_per_rev
     spline: PPoly[np.float64] = CubicSpline(times_s, turned)
     if spline.derivative().roots(extrapolate=False).size:
@@ -224,6 +230,8 @@ def phase_from_speed(times_s: NDArray[np.float64], shaft_hz: NDArray[np.float64]
     _refuse_unordered(times_s, "profile times")
     if not (np.isfinite(shaft_hz).all() and (shaft_hz > 0.0).all()):
         raise ParameterError(f"a profile has a speed of {shaft_hz.min()} Hz; positive ones are wanted, cut standstill")
+    from scipy.interpolate import PchipInterpolator
+
     return ShaftPhase(PchipInterpolator(times_s, shaft_hz).antiderivative())
 
 
@@ -411,9 +419,9 @@ def _covered(phase: ShaftPhase, start_s: float, end_s: float) -> tuple[float, fl
 @functools.lru_cache(maxsize=16)
 def _low_pass(factor: int, passed: float) -> NDArray[np.float64]:
     """Kaiser low-pass of unit gain whose edge lies at a share of Nyquist / factor."""
-    taps: NDArray[np.float64] = scipy.signal.firwin(
-        2 * _LOBES * factor + 1, passed / factor, window=("kaiser", _KAISER_BETA)
-    )
+    from scipy.signal import firwin
+
+    taps: NDArray[np.float64] = firwin(2 * _LOBES * factor + 1, passed / factor, window=("kaiser", _KAISER_BETA))
     return taps
 
 
@@ -437,11 +445,13 @@ def _resampled(x: NDArray[np.float64], *, up: int, down: int, passed: float) -> 
 
     One of `up` and `down` is 1.
     """
+    from scipy.signal import upfirdn
+
     factor = max(up, down)
     if factor == 1:
         return x
     ends = [(0, 0)] * (x.ndim - 1) + [(_LOBES * down, _LOBES * down)]
     padded = np.pad(x, ends, mode="reflect", reflect_type="odd")
-    out = np.asarray(scipy.signal.upfirdn(up * _low_pass(factor, passed), padded, up, down, axis=-1))
+    out = np.asarray(upfirdn(up * _low_pass(factor, passed), padded, up, down, axis=-1))
     start = (_LOBES * down * up + _LOBES * factor) // down
     return out[..., start : start - (-x.shape[-1] * up // down)]

@@ -6,7 +6,6 @@ import functools
 
 import numpy as np
 import scipy.fft
-import scipy.signal
 from numpy.typing import NDArray
 
 from features.errors import ParameterError
@@ -161,7 +160,10 @@ def welch_psd(
         raise ParameterError(f"a segment of {n_segment} samples of {n}; 2 to {n} are wanted")
     if not 0.0 <= overlap < 1.0:
         raise ParameterError(f"segments overlap by {overlap}; a share from 0 to below 1 is wanted")
-    frequencies, density = scipy.signal.welch(
+    # With it comes all of SciPy's statistics, half of what ingest would load; it asks for no density.
+    from scipy.signal import welch
+
+    frequencies, density = welch(
         x,
         fs=rate_hz,
         window="hann",

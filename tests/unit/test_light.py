@@ -60,6 +60,13 @@ def test_serving_a_model_loads_no_tensorflow() -> None:
     assert not loaded & {"tensorflow", "keras"}
 
 
+def test_ingest_starts_without_what_only_analyses_need() -> None:
+    """SciPy's statistics come with its signal processing, and take as long to load as the rest of what ingest loads."""
+    script = "import sys, app.ingest; print(sorted({'scipy.signal', 'scipy.stats', 'matplotlib'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_help_loads_next_to_nothing() -> None:
     lines = ["sys.argv = ['raceway', '--help']", "import app.cli", "try: app.cli.main()", "except SystemExit: pass"]
     loaded = _loaded_by("\n".join(lines))

@@ -21,6 +21,14 @@ from app.publisher import Publisher
 from app.settings import Settings, load_settings
 from app.store import open_store, set_champion, writing
 
+# Begun first, so that no worker has a long file left when the others are done.
+_LONGEST = ("test_recordings_to_verdict", "test_demo_day", "test_all_services", "test_nothing_is_lost")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; all others keep their order."""
+    items.sort(key=lambda item: _LONGEST.index(item.path.stem) if item.path.stem in _LONGEST else len(_LONGEST))
+
 
 class Stack:
     """Processes around one data folder; ended with the test."""

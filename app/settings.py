@@ -120,6 +120,9 @@ class Settings(BaseSettings):
     retrain_kinds: bool = Field(
         default=True, description="Whether the network that names fault kinds is retrained by what people said"
     )
+    retrain_kinds_simulated: int = Field(
+        40_000, ge=80, description="Simulated windows that a challenger for naming fault kinds learns from"
+    )
     retrain_stale_s: float = Field(
         900.0, gt=0.0, description="Silence of a retraining after which another one takes its lock over"
     )

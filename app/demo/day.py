@@ -118,6 +118,8 @@ def settings_for(settings: Settings, script: Script) -> Settings:
         "retrain_judged_windows": 48,
         "retrain_windows": 192,
         "retrain_alarm_margin_s": 48.0 * 3600.0,
+        "retrain_kinds": script.kind_windows > 0,
+        "retrain_kinds_simulated": script.kind_windows,
         "keep_waveforms_h": 24.0 * 14 * script.interval_h / 2,
         "alarm_severity": "none",
         "stale_after_s": 6.0 * 3600.0 * script.interval_h,

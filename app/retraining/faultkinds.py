@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from app.labels.records import VERDICTS, Label, holding, labels_of
-from app.learner import DIAGNOSIS_EPOCHS, DIAGNOSIS_WINDOWS
+from app.learner import DIAGNOSIS_EPOCHS
 from app.retraining.records import DIAGNOSIS, Task, judged_before
 from app.retraining.selection import NotReadyError
 from app.retraining.steps import Context, Done, Step, held_back, take_place
@@ -180,7 +180,7 @@ def train_kinds(context: Context, task: Task) -> Done:
     if not (context.settings.bundles / bundle_id).exists():
         _learn(context, bundle_id, chosen, {kind: _flat(context, parts) for kind, parts in learned.items()})
     counts = {kind: sum(map(len, parts.values())) for kind, parts in learned.items()}
-    return Done({"windows": counts, "simulated": DIAGNOSIS_WINDOWS}, challenger=bundle_id)
+    return Done({"windows": counts, "simulated": context.settings.retrain_kinds_simulated}, challenger=bundle_id)
 
 
 def _divided(chosen: Mapping[str, Any], *, held_out: bool) -> _Chosen:
@@ -202,7 +202,7 @@ def _learn(
     from edge.convert import to_tflite
     from models.diagnosis import learn_diagnosis, simulated_maps, write_diagnosis
 
-    maps, kinds = simulated_maps(np.random.default_rng(_SEED), n=DIAGNOSIS_WINDOWS)
+    maps, kinds = simulated_maps(np.random.default_rng(_SEED), n=context.settings.retrain_kinds_simulated)
     wanted = round(_SHARE * len(maps) / len(labelled))
     for kind, own in labelled.items():
         # In front: the last fifth, which validates, is of simulated machines alone.
@@ -216,7 +216,7 @@ def _learn(
         diagnosis,
         bundle_id=bundle_id,
         seed=_SEED,
-        n=DIAGNOSIS_WINDOWS,
+        n=context.settings.retrain_kinds_simulated,
         provenance=provenance,
         held_out=chosen["held_out"],
     )

@@ -68,11 +68,10 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(plant: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setattr(faultkinds, "DIAGNOSIS_WINDOWS", 80)
     monkeypatch.setattr(faultkinds, "DIAGNOSIS_EPOCHS", 1)
     monkeypatch.setattr(faultkinds, "_FROZEN_WINDOWS", 16)
     shutil.copytree(plant, tmp_path / "data")
-    return settings.model_copy(update={"data_dir": tmp_path / "data"})
+    return settings.model_copy(update={"data_dir": tmp_path / "data", "retrain_kinds_simulated": 80})
 
 
 @pytest.fixture

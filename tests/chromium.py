@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,8 +28,9 @@ _FLAGS = (
 _PATIENCE_S = 60
 
 
-def screenshot(address: str, path: Path, *, until: str) -> str:
-    """Load a page, wait until it shows a text, save its picture, and give all text that it shows."""
+@contextmanager
+def opened_chrome() -> Iterator[webdriver.Chrome]:
+    """Start a browser, and end it; the test is skipped where there is none."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not browser or not driver:
         pytest.skip("chromium and chromedriver are not installed; `make packages` installs them as root")
@@ -37,6 +40,14 @@ def screenshot(address: str, path: Path, *, until: str) -> str:
         options.add_argument(flag)
     chrome = webdriver.Chrome(options=options, service=Service(driver))
     try:
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+def screenshot(address: str, path: Path, *, until: str) -> str:
+    """Load a page, wait until it shows a text, save its picture, and give all text that it shows."""
+    with opened_chrome() as chrome:
         chrome.get(address)
         body = WebDriverWait(chrome, _PATIENCE_S)
         body.until(lambda page: until in page.find_element(By.TAG_NAME, "body").text)
@@ -45,8 +56,6 @@ def screenshot(address: str, path: Path, *, until: str) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         chrome.save_screenshot(str(path))
         return "\n".join([chrome.find_element(By.TAG_NAME, "body").text, *_in_charts(chrome)])
-    finally:
-        chrome.quit()
 
 
 def _in_charts(chrome: webdriver.Chrome) -> list[str]:

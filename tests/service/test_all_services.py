@@ -131,4 +131,4 @@ def test_it_dies_with_its_children_when_killed(tmp_path: Path) -> None:
     wait_until("console", lambda: _answers(settings.console_port), logs=logs)
     up.kill()
     up.wait()
-    wait_until("end of all processes", lambda: _alive(tmp_path) == [], logs=logs, seconds=20)
+    assert wait_until("end of all processes", lambda: _alive(tmp_path) == [], logs=logs, seconds=20)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import oidc_provider_mock
 import pytest
+from chromium import opened_chrome
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -21,7 +20,6 @@ from app.store import open_store
 pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 
 _PATIENCE_S = 120
-_FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1280,1000")
 _PEOPLE = [
     oidc_provider_mock.User(sub="kim", claims={"email": "kim@plant", "groups": ["/plant/vibration", "/plant/canteen"]}),
     oidc_provider_mock.User(sub="toni", claims={"email": "toni@plant", "groups": ["/plant/canteen"]}),
@@ -60,16 +58,8 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    found, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not found or not driver:
-        pytest.skip("chromium and chromedriver are not installed; `make packages` installs them as root")
-    options = webdriver.ChromeOptions()
-    options.binary_location = found
-    for flag in _FLAGS:
-        options.add_argument(flag)
-    chrome = webdriver.Chrome(options=options, service=Service(driver))
-    yield chrome
-    chrome.quit()
+    with opened_chrome() as chrome:
+        yield chrome
 
 
 @pytest.fixture

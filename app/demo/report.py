@@ -176,7 +176,8 @@ def _retraining(connection: Connection, day: Day) -> dict[str, Any]:
     found = retraining(connection)
     for one in found["decided"]:
         hour = (one["at_ns"] - day.script.begin_ns) / HOUR_NS
-        spans = day.machines[one["point"]].spans
+        # The network that names fault kinds is of no machine.
+        spans = day.machines[one["point"]].spans if one["point"] else []
         growing = [s.fault for s in spans if s.fault.onset_h <= hour and (s.end_h is None or hour < s.end_h)]
         one["fault"] = growing[0].kind if growing else None
         one["severity"] = growing[0].severity(hour) if growing else 0.0
@@ -301,9 +302,8 @@ def _decided(decided: Sequence[Mapping[str, Any]], begin_ns: int) -> list[str]:
         reason = "; ".join(one["reasons"])
         if (one["point"], one["outcome"]) not in seen:
             seen.add((one["point"], one["outcome"]))
-            lines.append(
-                f"day {(one['at_ns'] - begin_ns) / HOUR_NS / 24:.0f}, {one['point']}: {one['outcome']}: {reason}"
-            )
+            about, day = one["point"] or "the network of fault kinds", (one["at_ns"] - begin_ns) / HOUR_NS / 24
+            lines.append(f"day {day:.0f}, {about}: {one['outcome']}: {reason}")
     return lines
 
 

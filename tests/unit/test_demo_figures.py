@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,14 +14,14 @@ import sqlalchemy as sa
 from making import NOW_NS, POINT, arrivals
 
 from app.alarms.register import HEALTH, follow, take
-from app.demo import account
+from app.demo import account, report
 from app.demo.figures import FaultTime, Watching, by_kind, row_of
 from app.demo.limits import LimitAlarms
 from app.demo.page import render_page
 from app.demo.report import findings, summed_up, words
 from app.demo.world import N_SAMPLES, RATE_HZ
 from app.pipeline import Pipeline
-from app.schema import alarm_journal, alarms, blocks, windows
+from app.schema import alarm_journal, alarms, blocks, retraining_runs, retraining_tasks, windows
 from app.settings import Settings
 from app.store import open_store, reading, writing
 from features.errors import ParameterError
@@ -129,6 +130,26 @@ def test_the_account_finds_windows_without_the_model_they_should_have_had(settin
     with reading(engine) as connection:
         found = account.champions(connection)
     assert found == {"judged": len(ids) - 1, "while_learning": 1, "unserved": 1, "unexplained": 0}
+
+
+def test_the_network_of_fault_kinds_is_decided_on_for_no_machine(settings: Settings) -> None:
+    engine, _ = _stored(settings)
+    with writing(engine) as connection:
+        run = {"id": "r", "started_ns": NOW_NS, "ended_ns": NOW_NS + 1, "state": "done", "options": "{}"}
+        connection.execute(retraining_runs.insert().values(**run))
+        task = {"run_id": "r", "step": "promote", "outcome": "promoted", "findings": '{"reasons": ["better"]}'}
+        for role, point in (("diagnosis", ""), ("baseline", str(POINT))):
+            connection.execute(retraining_tasks.insert().values(role=role, point_id=point, **task))
+    fault = SimpleNamespace(kind="outer", onset_h=0.0, severity=lambda _: 0.5)
+    spans = [SimpleNamespace(fault=fault, end_h=None)]
+    day = SimpleNamespace(
+        script=SimpleNamespace(begin_ns=NOW_NS), machines={str(POINT): SimpleNamespace(spans=spans)}, nights=1
+    )
+    with reading(engine) as connection:
+        found = report._retraining(connection, cast(Any, day))
+    assert {one["point"]: one["fault"] for one in found["decided"]} == {"": None, str(POINT): "outer"}
+    assert found["promoted_on_a_fault"] == 1
+    assert any("fault kinds" in line for line in report._decided(found["decided"], NOW_NS))
 
 
 def _figures() -> dict[str, Any]:

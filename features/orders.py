@@ -14,7 +14,7 @@ from features.errors import ParameterError
 from features.spectral import amplitude_spectrum
 
 # SciPy's signal and interpolation, which bring its statistics with them, are loaded by what resamples: whoever only
-# extracts features, such as ingest, starts without them in two thirds of the time.
+# extracts features, such as ingest, starts without them in half of the time.
 if TYPE_CHECKING:
     from scipy.interpolate import PPoly
 

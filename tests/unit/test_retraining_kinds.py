@@ -19,6 +19,7 @@ from app.access.roles import User
 from app.codec import encode_about
 from app.intake import Arrival
 from app.labels.records import give
+from app.learner import DIAGNOSIS_WINDOWS
 from app.pipeline import Pipeline
 from app.retraining.faultkinds import FAULT_KIND_STEPS, _is_held_out, _machine
 from app.retraining.job import foreseen, retrain
@@ -72,6 +73,10 @@ def settings(plant: Path, tmp_path: Path, settings: Settings, monkeypatch: pytes
     monkeypatch.setattr(faultkinds, "_FROZEN_WINDOWS", 16)
     shutil.copytree(plant, tmp_path / "data")
     return settings.model_copy(update={"data_dir": tmp_path / "data", "retrain_kinds_simulated": 80})
+
+
+def test_a_challenger_learns_from_as_many_simulated_windows_as_the_first_network() -> None:
+    assert Settings.model_fields["retrain_kinds_simulated"].default == DIAGNOSIS_WINDOWS
 
 
 @pytest.fixture

@@ -123,6 +123,9 @@ class Settings(BaseSettings):
     retrain_kinds_simulated: int = Field(
         40_000, ge=80, description="Simulated windows that a challenger for naming fault kinds learns from"
     )
+    retrain_processes: int = Field(
+        1, ge=1, le=64, description="Processes that retrain side by side; each holds some 700 MB"
+    )
     retrain_stale_s: float = Field(
         900.0, gt=0.0, description="Silence of a retraining after which another one takes its lock over"
     )

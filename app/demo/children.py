@@ -7,9 +7,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Engine, event
@@ -17,6 +18,9 @@ from sqlalchemy import Engine, event
 from app.intake import Arrival
 from app.numerics import ENVIRONMENT, keep_freed_memory
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.retraining.taking import Crew
 
 __all__ = ["Child", "DiedError", "IngestCrash", "Receipt", "learns", "takes_in"]
 
@@ -48,10 +52,10 @@ class Child:
         self._process, self._connection = self._started()
 
     def _started(self) -> tuple[BaseProcess, Connection]:
-        # Started anew, not forked: TensorFlow and the database do not survive a fork.
+        # Started anew: TensorFlow and the database do not survive a fork. No daemon: those have no children.
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_run, args=(self._serve, theirs, self._settings), daemon=True)
+        process = context.Process(target=_run, args=(self._serve, theirs, self._settings))
         process.start()
         theirs.close()
         return process, ours
@@ -150,17 +154,20 @@ def _die_before_the_commit(engine: Engine) -> None:
 
 
 def learns(connection: Connection, settings: Settings) -> None:
-    """Learn baselines and the fault kinds, and retrain, as told.
+    """Learn baselines and the fault kinds, and retrain, as told; whoever takes steps of retraining stays for the next.
 
     What is told is ``("learn", points, now_ns)``, ``("kinds", windows, now_ns)`` or ``("retrain", now_ns, place)``: the
     job is killed at the first place of that ending, or never where it is None. The answer is a list of what was made.
     """
+    from app.retraining.taking import crew
     from app.store import open_store
 
     engine = open_store(settings.database)
-    while True:
-        what, *how = connection.recv()
-        connection.send(_ORDERS[what](engine, settings, *how))
+    with crew(engine, settings) as by:
+        orders = _ORDERS | {"retrain": partial(_retrain, by=by)}
+        while True:
+            what, *how = connection.recv()
+            connection.send(orders[what](engine, settings, *how))
 
 
 def _learn(engine: Engine, settings: Settings, points: Sequence[str], now_ns: int) -> list[str]:
@@ -179,7 +186,7 @@ def _learn_kinds(engine: Engine, settings: Settings, n: int, now_ns: int) -> lis
     return [train_diagnosis(engine, settings, now_ns=now_ns, n=n, on_window=silent, on_epoch=silent)]
 
 
-def _retrain(engine: Engine, settings: Settings, now_ns: int, place: str | None) -> list[str]:
+def _retrain(engine: Engine, settings: Settings, now_ns: int, place: str | None, *, by: Crew) -> list[str]:
     from app.retraining.job import retrain
     from app.retraining.records import Options
 
@@ -196,8 +203,9 @@ def _retrain(engine: Engine, settings: Settings, now_ns: int, place: str | None)
         options=Options(),
         clock_ns=lambda: now_ns + time.monotonic_ns() - began_ns,
         hook=kill,
+        by=by,
     )
     return [run.id]
 
 
-_ORDERS: dict[str, Callable[..., list[str]]] = {"learn": _learn, "kinds": _learn_kinds, "retrain": _retrain}
+_ORDERS: dict[str, Callable[..., list[str]]] = {"learn": _learn, "kinds": _learn_kinds}

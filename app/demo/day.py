@@ -54,7 +54,7 @@ class Script:
     kind_windows : int
         Simulated windows that the network of fault kinds learns from; 0: none serves.
     jobs : int
-        Processes that learn side by side.
+        Processes that learn side by side, and that retrain.
     """
 
     machines: int
@@ -120,6 +120,7 @@ def settings_for(settings: Settings, script: Script) -> Settings:
         "retrain_alarm_margin_s": 48.0 * 3600.0,
         "retrain_kinds": script.kind_windows > 0,
         "retrain_kinds_simulated": script.kind_windows,
+        "retrain_processes": script.jobs,
         "keep_waveforms_h": 24.0 * 14 * script.interval_h / 2,
         "alarm_severity": "none",
         "stale_after_s": 6.0 * 3600.0 * script.interval_h,

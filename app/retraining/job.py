@@ -5,24 +5,22 @@ from __future__ import annotations
 import contextlib
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from app.logs import log
 from app.retraining.asking import Ask, mark_taken, open_asks
-from app.retraining.faultkinds import FAULT_KIND_STEPS, verdict_labels
-from app.retraining.lock import Lock, LockLostError, held_lock
-from app.retraining.nodes import NODE_STEPS
+from app.retraining.faultkinds import verdict_labels
+from app.retraining.lock import Lock, held_lock
 from app.retraining.promotion import OvertakenError
 from app.retraining.records import (
     BASELINE,
     DIAGNOSIS,
     NODE_HEALTH,
     Options,
-    Outcome,
     Run,
     Task,
     begin_run,
@@ -34,20 +32,22 @@ from app.retraining.records import (
     unfinished_run,
 )
 from app.retraining.report import write_report
-from app.retraining.selection import NotReadyError
-from app.retraining.steps import STEPS, Context, Done, Step
+from app.retraining.steps import Done
+from app.retraining.taking import Crew, after, crew, here
 from app.settings import Settings
 from app.store import PointRow, bundle_of, point_rows, reading, writing
-from features.errors import ParameterError, RacewayError
+from features.errors import ParameterError
 
-__all__ = ["ROLES", "Hook", "foreseen", "retrain", "retrain_asked"]
+__all__ = ["Hook", "foreseen", "retrain", "retrain_asked"]
 
 # Told each place at which the job can be broken off.
 Hook = Callable[[str], None]
 # After so many beginnings of the same step without an end, a model is given up in this run: it may be what ends us.
 _MOST_ATTEMPTS = 3
 _DRAFT_NS = 3_600_000_000_000
-ROLES: Mapping[str, Mapping[str, Step]] = {BASELINE: STEPS, DIAGNOSIS: FAULT_KIND_STEPS, NODE_HEALTH: NODE_STEPS}
+# Models of one part know nothing of each other; the network that takes longest comes first. That of nodes looks at what
+# the baselines came to.
+_PARTS = ((DIAGNOSIS, BASELINE), (NODE_HEALTH,))
 
 
 def _silent(place: str) -> None:
@@ -63,6 +63,7 @@ class _Job:
     lock: Lock
     clock_ns: Callable[[], int]
     hook: Hook
+    crew: Crew
 
     def keep(self, *tasks: Task, write: Callable[[Connection], None] | None = None) -> None:
         """Write tasks and what belongs to them in one transaction."""
@@ -80,6 +81,7 @@ def retrain(
     clock_ns: Callable[[], int],
     hook: Hook = _silent,
     progress: Callable[[int, int], None] | None = None,
+    by: Crew | None = None,
 ) -> Run:
     """Retrain what has drifted; first what an earlier run that was broken off has left, and what was asked for.
 
@@ -93,9 +95,12 @@ def retrain(
     clock_ns : callable
         Nanoseconds since the epoch.
     hook : callable
-        Told each place at which the job can be broken off, as ``baseline site/asset/point train worked``.
+        Told each place at which the job can be broken off, as ``baseline site/asset/point train worked``; by several
+        threads where several processes take steps.
     progress : callable, optional
         Told the models done and their number.
+    by : Crew, optional
+        Who takes the steps; by default one that the settings ask for, for this run.
 
     Returns
     -------
@@ -106,11 +111,12 @@ def retrain(
     ------
     BusyError
         If another job runs.
+    CrewLostError
+        If a process that takes steps was killed; the run is broken off.
     ParameterError
         If a point is named that is not stored.
     """
-    with held_lock(engine, stale_s=settings.retrain_stale_s, clock_ns=clock_ns) as lock:
-        job = _Job(engine, settings, lock, clock_ns, hook)
+    with _begun_job(engine, settings, clock_ns, hook, by) as job:
         left = _left_over(job, progress)
         _asked_for(job, progress)
         if left is not None and left.options == options:
@@ -137,11 +143,21 @@ def retrain_asked(
     ------
     BusyError
         If another job runs.
+    CrewLostError
+        If a process that takes steps was killed; the run is broken off.
     """
-    with held_lock(engine, stale_s=settings.retrain_stale_s, clock_ns=clock_ns) as lock:
-        job = _Job(engine, settings, lock, clock_ns, hook)
+    with _begun_job(engine, settings, clock_ns, hook, None) as job:
         left = _left_over(job, progress)
         return _asked_for(job, progress) or left
+
+
+@contextlib.contextmanager
+def _begun_job(
+    engine: Engine, settings: Settings, clock_ns: Callable[[], int], hook: Hook, by: Crew | None
+) -> Iterator[_Job]:
+    with contextlib.ExitStack() as stack:
+        lock = stack.enter_context(held_lock(engine, stale_s=settings.retrain_stale_s, clock_ns=clock_ns))
+        yield _Job(engine, settings, lock, clock_ns, hook, by or stack.enter_context(crew(engine, settings)))
 
 
 def _left_over(job: _Job, progress: Callable[[int, int], None] | None) -> Run | None:
@@ -223,20 +239,34 @@ def foreseen(engine: Engine, settings: Settings, *, options: Options, now_ns: in
     with reading(engine) as connection:
         tasks = [Task(run.id, BASELINE, row.id, champion=row.bundle) for row in _wanted(connection, options)]
         tasks += _of_labels(connection, settings, run.id, options)
-    context = Context(engine, settings, run, now_ns)
-    return [_changed(task, _tried(context, task)) for task in tasks]
+    look = here(engine, settings).take
+    return [after(task, look(run, task, now_ns)) for task in tasks]
 
 
 def _carried_through(job: _Job, run: Run, progress: Callable[[int, int], None] | None) -> Run:
     with reading(job.engine) as connection:
         tasks = tasks_of(connection, run.id)
-    for i, task in enumerate(tasks):
-        if task.outcome is None:
-            ended = _carried_out(job, run, task)
+    done = sum(task.outcome is not None for task in tasks)
+    for part in _PARTS:
+        left = [task for role in part for task in tasks if task.role == role and task.outcome is None]
+        for ended in _side_by_side(lambda task: _carried_out(job, run, task), left, at_once=job.crew.size):
             log("info", "model retrained", role=ended.role, point=ended.point_id, outcome=ended.outcome)
-        if progress is not None:
-            progress(i + 1, len(tasks))
+            done += 1
+            if progress is not None:
+                progress(done, len(tasks))
     return _finished(job, run)
+
+
+def _side_by_side(carry: Callable[[Task], Task], tasks: Sequence[Task], *, at_once: int) -> Iterator[Task]:
+    """Carry tasks out and give each as it ends; where one raises, begin no other."""
+    if at_once == 1:
+        yield from map(carry, tasks)
+        return
+    with ThreadPoolExecutor(at_once) as threads:
+        try:
+            yield from (one.result() for one in as_completed([threads.submit(carry, task) for task in tasks]))
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _finished(job: _Job, run: Run) -> Run:
@@ -278,48 +308,17 @@ def _step(job: _Job, run: Run, task: Task) -> Done:
     """Take one step; what is refused is an outcome, and so is a step that ended the job again and again."""
     if task.findings["attempts"][task.step] > _MOST_ATTEMPTS:
         return Done.ended("failed", f"the job was broken off {_MOST_ATTEMPTS} times in the step {task.step!r}")
-    return _tried(Context(job.engine, job.settings, run, job.clock_ns()), task)
-
-
-def _tried(context: Context, task: Task) -> Done:
-    try:
-        return ROLES[task.role][task.step](context, task)
-    except NotReadyError as error:
-        return Done.ended("waiting", str(error))
-    except OvertakenError as error:
-        return Done.ended("overtaken", str(error))
-    except LockLostError:
-        raise
-    except RacewayError as error:
-        return Done.ended("failed", str(error))
+    return job.crew.take(run, task, job.clock_ns())
 
 
 def _kept(job: _Job, task: Task, done: Done) -> Task:
-    changed = _changed(task, done)
+    changed = after(task, done)
     try:
         job.keep(changed, write=done.write)
     except OvertakenError as error:
-        changed = _changed(task, Done.ended("overtaken", str(error)))
+        changed = after(task, Done.ended("overtaken", str(error)))
         job.keep(changed)
     return changed
-
-
-def _changed(task: Task, done: Done) -> Task:
-    steps = list(ROLES[task.role])
-    following = steps[steps.index(task.step) + 1 :]
-    outcome: Outcome | None = done.outcome
-    if outcome is None and not following:
-        raise AssertionError(f"the last step {task.step!r} has no outcome")
-    findings: Mapping[str, Any] = {**task.findings, task.step: done.findings}
-    if done.reasons:
-        findings = {**findings, "reasons": list(done.reasons)}
-    return replace(
-        task,
-        step=task.step if outcome else following[0],
-        outcome=outcome,
-        challenger=done.challenger or task.challenger,
-        findings=findings,
-    )
 
 
 def _tidy(job: _Job, task: Task) -> None:

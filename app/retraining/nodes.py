@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +83,14 @@ def split_machines(context: Context, task: Task) -> Done:
     machines = sorted({_machine(point) for point in chosen}, key=lambda name: hashlib.sha256(name.encode()).digest())
     if len(machines) < _HELD_OUT_OF:
         raise NotReadyError(f"{len(machines)} machines have enough healthy windows; {_HELD_OUT_OF} are wanted")
-
-    def write(connection: Connection) -> None:
-        for row, frozen in new:
-            write_frozen(connection, row, frozen)
-
     held_out = machines[::_HELD_OUT_OF]
     findings = {"points": chosen, "held_out": held_out, "machines": len(machines), "passed_over": passed_over}
-    return Done(findings, write=write)
+    return Done(findings, write=partial(_write_all, new=new))
+
+
+def _write_all(connection: Connection, *, new: Sequence[tuple[PointRow, FrozenWindows]]) -> None:
+    for row, frozen in new:
+        write_frozen(connection, row, frozen)
 
 
 def _machine(point_id: str) -> str:
@@ -275,17 +276,25 @@ def hand_over(context: Context, task: Task) -> Done:
     image, why = _signed(context, model, bundle)
     served = take_place(context, task)
     assert served.write is not None
-    take = served.write
-
-    def write(connection: Connection) -> None:
-        take(connection)
-        number = lay(connection, model, bundle=bundle, why=f"retraining {context.run.id}", now_ns=context.now_ns)
-        if image is not None and one_rollout(connection, number).rollout.phase == "candidate":
-            # Another image may have taken the version meanwhile: then somebody signs it.
-            with contextlib.suppress(ParameterError):
-                keep_image(connection, JOB, number, image, why="", now_ns=context.now_ns)
-
+    laid = partial(lay, model=model, bundle=bundle, why=f"retraining {context.run.id}", now_ns=context.now_ns)
+    write = partial(_write_rollout, take=served.write, laid=laid, image=image, now_ns=context.now_ns)
     return Done(outcome="promoted", reasons=(*served.reasons, why), write=write)
+
+
+def _write_rollout(
+    connection: Connection,
+    *,
+    take: Callable[[Connection], None],
+    laid: Callable[[Connection], int],
+    image: bytes | None,
+    now_ns: int,
+) -> None:
+    take(connection)
+    number = laid(connection)
+    if image is not None and one_rollout(connection, number).rollout.phase == "candidate":
+        # Another image may have taken the version meanwhile: then somebody signs it.
+        with contextlib.suppress(ParameterError):
+            keep_image(connection, JOB, number, image, why="", now_ns=now_ns)
 
 
 def _signed(context: Context, model: bytes, bundle: str) -> tuple[bytes | None, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ class Done:
     challenger : str or None
         The bundle that was made.
     write : callable or None
-        What is written in the transaction that keeps the step.
+        What is written in the transaction that keeps the step; of a model that another process may look after, it can
+        be sent.
     """
 
     findings: Mapping[str, Any] = field(default_factory=dict)
@@ -193,7 +195,7 @@ def select_windows(context: Context, task: Task) -> Done:
         "from_ns": int(chosen.learned.start_ns.min()),
         "to_ns": int(chosen.learned.end_ns.max()),
     }
-    return Done(findings, write=None if kept else lambda connection: write_frozen(connection, row, frozen))
+    return Done(findings, write=None if kept else partial(write_frozen, row=row, frozen=frozen))
 
 
 def train_challenger(context: Context, task: Task) -> Done:
@@ -291,21 +293,17 @@ def shown(judged: Judged) -> dict[str, Any]:
 
 def take_place(context: Context, task: Task) -> Done:
     """Let the challenger serve, in the transaction that keeps the step."""
-    challenger = task.challenger
-    assert challenger is not None
-
-    def write(connection: Connection) -> None:
-        promote(
-            connection,
-            JOB,
-            task.role,
-            task.point_id,
-            champion=task.champion,
-            challenger=challenger,
-            run_id=context.run.id,
-            now_ns=context.now_ns,
-        )
-
+    assert task.challenger is not None
+    write = partial(
+        promote,
+        user=JOB,
+        role=task.role,
+        point_id=task.point_id,
+        champion=task.champion,
+        challenger=task.challenger,
+        run_id=context.run.id,
+        now_ns=context.now_ns,
+    )
     return Done(outcome="promoted", reasons=("it lost nothing that it may not lose",), write=write)
 
 

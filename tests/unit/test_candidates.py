@@ -15,8 +15,8 @@ from retrained import NOW_NS
 from sqlalchemy import Engine
 from updating_nodes import CONTRACT, KEY, model_image
 
-import app.retraining.job as job
 import app.retraining.nodes as nodes_steps
+import app.retraining.taking as taking
 from app.access.roles import ForbiddenError, User
 from app.cli import _raceway
 from app.fleet.candidates import begin_candidate, keep_image, lay, signed_model, withdraw
@@ -70,7 +70,7 @@ def networks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
         (folder / "model.packed").write_bytes(_MODEL)
 
     steps = {"drift": drift, "hand-over": nodes_steps.lay_ready, "promote": nodes_steps.hand_over}
-    monkeypatch.setattr(job, "ROLES", {BASELINE: {}, NODE_HEALTH: steps})
+    monkeypatch.setattr(taking, "ROLES", {BASELINE: {}, NODE_HEALTH: steps})
     monkeypatch.setattr(nodes_steps, "_write_candidate", pack)
     monkeypatch.setattr(nodes_steps, "load_bundle", lambda _: Task("", "", ""))
     monkeypatch.setattr(Task, "network", b"", raising=False)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from retrained import NOW_NS, SECOND_NS, ran, watched
 from sqlalchemy import Engine
 
-import app.retraining.job as job
+import app.retraining.taking as taking
 from app.access.audit import trail
 from app.access.roles import ForbiddenError, User
 from app.retraining.asking import ask, open_asks
@@ -123,7 +123,7 @@ def test_what_somebody_asks_for_is_retrained_first_and_once(
         done.append((task.point_id, context.run.options.force))
         return Done.ended("unchanged", "seen")
 
-    monkeypatch.setattr(job, "ROLES", {BASELINE: {"drift": drift}})
+    monkeypatch.setattr(taking, "ROLES", {BASELINE: {"drift": drift}})
     with pytest.raises(ForbiddenError, match="may not change models"), writing(engine) as c:
         ask(c, _OP, _B, why="", now_ns=NOW_NS)
     with pytest.raises(ParameterError, match="x/y/z is unknown; only a point that is watched"), writing(engine) as c:

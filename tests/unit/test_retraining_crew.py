@@ -1,0 +1,145 @@
+"""Retraining by several processes comes to what one comes to; they end with their job, and it survives their end."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from making import NOW_NS, POINT
+from retraining import feed, run_job
+from sqlalchemy import Engine
+
+from app.learner import learn_point, waiting_points
+from app.retraining.records import DIAGNOSIS, Run, Task, tasks_of, unfinished_run
+from app.retraining.taking import CrewLostError
+from app.settings import Settings, load_settings
+from app.store import open_store, point_rows, reading
+from app.wire import PointId
+from models.bundle import load_bundle
+
+_OTHER = PointId("lab", "fan-2", "drive-end")
+_SIZES = {"baseline_windows": 48, "retrain_windows": 96, "retrain_judged_windows": 32, "retrain_alarm_margin_s": 5.0}
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder of two points that learned and ran on."""
+    settings = load_settings(data_dir=tmp_path_factory.mktemp("plant") / "data", **_SIZES)
+    engine = open_store(settings.database, migrate=True)
+    for point in (POINT, _OTHER):
+        feed(engine, settings, 0, 60, point=point)
+    for row in waiting_points(engine):
+        learn_point(engine, settings, row, now_ns=NOW_NS)
+    for point in (POINT, _OTHER):
+        feed(engine, settings, 60, 130, point=point)
+    engine.dispose()
+    return settings.data_dir
+
+
+@pytest.fixture
+def copied(plant: Path, settings: Settings, tmp_path: Path) -> Callable[[str, int], tuple[Engine, Settings]]:
+    def copy(name: str, processes: int) -> tuple[Engine, Settings]:
+        shutil.copytree(plant, tmp_path / name)
+        own = settings.model_copy(
+            update={"data_dir": tmp_path / name, "retrain_processes": processes, "retrain_kinds": False, **_SIZES}
+        )
+        return open_store(own.database), own
+
+    return copy
+
+
+def _tasks(engine: Engine, run: Run) -> list[Task]:
+    with reading(engine) as connection:
+        return tasks_of(connection, run.id)
+
+
+def _thresholds(settings: Settings, tasks: list[Task]) -> dict[str, float]:
+    return {
+        task.point_id: load_bundle(settings.bundles / str(task.challenger)).manifest.thresholds["score"]
+        for task in tasks
+    }
+
+
+def _crew() -> list[int]:
+    return [child.pid for child in multiprocessing.active_children() if child.pid is not None]
+
+
+def _killed_at_training(settings: Settings, told: Path) -> int:
+    """Run a job in a process that is killed when the first challenger is there; the signal that ended it."""
+
+    def kill(place: str) -> None:
+        if place.endswith("train worked"):
+            told.write_text(" ".join(map(str, _crew())))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if not child:
+        try:
+            run_job(open_store(settings.database), settings, force=True, hook=kill)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+
+
+def _is_gone(process: int, *, within_s: float = 60.0) -> bool:
+    """Whether a process ends; a zombie that nobody has waited for is gone too."""
+    ended = multiprocessing.Event()
+    for _ in range(round(within_s / 0.1)):
+        stat = Path(f"/proc/{process}/stat")
+        if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        ended.wait(0.1)
+    return False
+
+
+def test_two_processes_come_to_what_one_comes_to_also_after_a_kill(
+    copied: Callable[[str, int], tuple[Engine, Settings]], tmp_path: Path
+) -> None:
+    engine, alone = copied("alone", 1)
+    expected = _tasks(engine, run_job(engine, alone, force=True))
+    assert {task.point_id for task in expected} == {str(POINT), str(_OTHER)}
+    engine, together = copied("together", 2)
+    before = {row.id: row.bundle for row in _points(engine)}
+    assert _killed_at_training(together, tmp_path / "crew") == signal.SIGKILL
+    crew = [int(one) for one in (tmp_path / "crew").read_text().split()]
+    assert len(crew) == 2
+    assert all(_is_gone(one) for one in crew)
+    assert {row.id: row.bundle for row in _points(engine)} == before
+    with reading(engine) as connection:
+        left = unfinished_run(connection)
+    run = run_job(engine, together, force=True)
+    assert left is not None
+    assert run.id == left.id
+    found = _tasks(engine, run)
+    assert [(task.point_id, task.outcome) for task in found] == [(task.point_id, task.outcome) for task in expected]
+    assert _thresholds(together, found) == pytest.approx(_thresholds(alone, expected), rel=1e-4)
+    assert _crew() == []
+
+
+def _points(engine: Engine) -> list:
+    with reading(engine) as connection:
+        return point_rows(connection)
+
+
+def test_a_run_whose_process_was_killed_is_gone_on_with(copied: Callable[[str, int], tuple[Engine, Settings]]) -> None:
+    engine, settings = copied("short of memory", 2)
+
+    def kill(place: str) -> None:
+        if place.endswith("drift worked"):
+            os.kill(_crew()[0], signal.SIGKILL)
+
+    with pytest.raises(CrewLostError, match=r"was killed \(is memory short\?\); the next run goes on with it"):
+        run_job(engine, settings, hook=kill)
+    with reading(engine) as connection:
+        left = unfinished_run(connection)
+    assert left is not None
+    run = run_job(engine, settings.model_copy(update={"retrain_processes": 1}))
+    assert run.id == left.id
+    assert {task.outcome for task in _tasks(engine, run)} == {"unchanged"}
+    assert DIAGNOSIS not in {task.role for task in _tasks(engine, run)}

@@ -141,7 +141,7 @@ class Settings(BaseSettings):
         "smtp://127.0.0.1:25", description="smtp://host:port (STARTTLS if offered) or smtps://", repr=False
     )
     smtp_user: str = Field("", description="User name at the mail server")
-    smtp_password: str = Field("", description="Password at the mail server", repr=False)
+    smtp_password: str = Field("", description="Password at the mail server; sent elsewhere over TLS only", repr=False)
 
     workorder_webhook: str = Field("", description="URL that work orders are posted to; empty: none", repr=False)
     workorder_token: str = Field(

@@ -19,6 +19,7 @@ from app.settings import Settings
 __all__ = ["Mail", "WebHook", "channels_of"]
 
 _PATIENCE_S = 20.0
+_THIS_HOST = ("localhost", "127.0.0.1", "::1")
 # Alarms up to which a mail has them all; beyond, so many of each machine.
 _LISTED, _OF_EACH = 50, 5
 
@@ -60,7 +61,7 @@ class Mail:
         return f"mail {', '.join(self.recipients)}"[:200]
 
     def send(self, notices: Sequence[Notice], *, key: str) -> None:
-        """Mail; a server that does not take it for every recipient is a failure.
+        """Mail; a server that does not take it for every recipient is a failure, as is a log-in over an open line.
 
         Raises
         ------
@@ -78,8 +79,11 @@ class Mail:
             )
             with client:
                 client.ehlo()
-                if parts.scheme == "smtp" and client.has_extn("starttls"):
+                secured = parts.scheme == "smtps" or client.has_extn("starttls")
+                if secured and parts.scheme == "smtp":
                     client.starttls(context=tls)
+                if self.user and not secured and host not in _THIS_HOST:
+                    raise DeliveryError(f"{host} offers no TLS; the password is not sent in the clear")
                 if self.user:
                     client.login(self.user, self.password)
                 refused = client.send_message(message)

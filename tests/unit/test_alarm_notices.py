@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import socketserver
 import threading
 from collections.abc import Iterator, Sequence
@@ -181,6 +182,7 @@ class _Mailbox(socketserver.StreamRequestHandler):
         self._say("220 here")
         while line := self.rfile.readline().decode().strip():
             verb = line.split()[0].upper()
+            self.server.heard.append(verb)  # type: ignore[attr-defined]
             if verb == "QUIT":
                 self._say("221 bye")
                 return
@@ -201,7 +203,7 @@ class _Mailbox(socketserver.StreamRequestHandler):
 
 
 def _served(server: Any, answer: int) -> Iterator[Any]:
-    server.seen, server.answer = [], answer
+    server.seen, server.heard, server.answer = [], [], answer
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -245,6 +247,16 @@ def test_nobody_at_the_address_is_a_failure_without_its_secrets() -> None:
     with pytest.raises(DeliveryError, match="does not take mail") as refused:
         mail.send(_NOTICES, key="k")
     assert "secret" not in str(refused.value) + repr(mail)
+
+
+def test_no_password_travels_in_the_clear(mailbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    port, connect = mailbox.server_address[1], socket.create_connection
+    monkeypatch.setattr(socket, "create_connection", lambda _, *how: connect(("127.0.0.1", port), *how))
+    with pytest.raises(DeliveryError, match=r"mail\.example offers no TLS; the password is not sent in the clear"):
+        Mail("smtp://mail.example", "r@here", ("a@b",), "user", "secret").send(_NOTICES, key="k")
+    assert mailbox.heard == ["EHLO", "QUIT"]
+    Mail("smtp://mail.example", "r@here", ("a@b",)).send(_NOTICES, key="k")
+    assert len(mailbox.seen) == 1
 
 
 def test_the_mail_groups_alarms_by_machine(mailbox: Any) -> None:

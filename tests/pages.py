@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,13 @@ __all__ = ["acting_as", "button", "drawn", "opened", "press"]
 
 # The driver reads the metadata of all installed packages, in search of components, for each page anew.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+
+
+@functools.cache
+def _leave_out_what_is_there() -> None:
+    """Streamlit searches for garbage after each run of a page, for seconds where much else has been tested before."""
+    gc.collect()
+    gc.freeze()
 
 
 def acting_as(monkeypatch: pytest.MonkeyPatch, user: User) -> None:
@@ -40,6 +48,7 @@ def drawn(script: Callable[..., None], /, *args: Any, **query: str) -> AppTest:
 
 
 def _run(page: AppTest, query: dict[str, str]) -> AppTest:
+    _leave_out_what_is_there()
     for name, value in query.items():
         page.query_params[name] = value
     page.run()

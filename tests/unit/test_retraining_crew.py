@@ -69,11 +69,11 @@ def _crew() -> list[int]:
     return [child.pid for child in multiprocessing.active_children() if child.pid is not None]
 
 
-def _killed_at_training(settings: Settings, told: Path) -> int:
-    """Run a job in a process that is killed when the first challenger is there; the signal that ended it."""
+def _killed_at_work(settings: Settings, told: Path) -> int:
+    """Run a job in a process that is killed when the first step was taken by others; the signal that ended it."""
 
     def kill(place: str) -> None:
-        if place.endswith("train worked"):
+        if place.endswith("drift worked"):
             told.write_text(" ".join(map(str, _crew())))
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -106,7 +106,7 @@ def test_two_processes_come_to_what_one_comes_to_also_after_a_kill(
     assert {task.point_id for task in expected} == {str(POINT), str(_OTHER)}
     engine, together = copied("together", 2)
     before = {row.id: row.bundle for row in _points(engine)}
-    assert _killed_at_training(together, tmp_path / "crew") == signal.SIGKILL
+    assert _killed_at_work(together, tmp_path / "crew") == signal.SIGKILL
     crew = [int(one) for one in (tmp_path / "crew").read_text().split()]
     assert len(crew) == 2
     assert all(_is_gone(one) for one in crew)

@@ -57,7 +57,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def _empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty store of today's form, made once: every migration takes its time."""
     path = tmp_path_factory.mktemp("store") / "raceway.db"
     open_store(f"sqlite:///{path}", migrate=True).dispose()
@@ -65,10 +65,10 @@ def _empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def store(settings: Settings, _empty_store: Path) -> Engine:
+def store(settings: Settings, empty_store: Path) -> Engine:
     """An empty store where the settings say."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_empty_store, settings.data_dir / "raceway.db")
+    shutil.copy(empty_store, settings.data_dir / "raceway.db")
     return open_store(settings.database)
 
 

@@ -15,8 +15,7 @@ from app.alarms.broadcast import CHANNEL, Broadcast
 from app.alarms.register import HEALTH, NO_DATA, follow, set_priority, take
 from app.mqtt import BrokerError
 from app.schema import notice_channels
-from app.settings import Settings
-from app.store import PointRow, open_store, reading, save_point, writing
+from app.store import PointRow, reading, save_point, writing
 
 _S = 1_000_000_000
 _A, _B = "plant/pump/de", "plant/fan/nde"
@@ -57,12 +56,11 @@ class _Broker:
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+def engine(store: sa.Engine) -> sa.Engine:
+    with writing(store) as connection:
         for key in (_A, _B):
             save_point(connection, PointRow(key, key), new=True)
-    return engine
+    return store
 
 
 def _step(engine: sa.Engine, point: str, action: Any, at_s: int, *, tag: str = HEALTH, **given: Any) -> None:

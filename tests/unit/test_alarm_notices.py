@@ -21,8 +21,8 @@ from app.alarms.tending import tend
 from app.assets.model import Machine, Point
 from app.assets.register import enter
 from app.schema import counters, points
-from app.settings import Settings, load_settings
-from app.store import PointRow, open_store, reading, save_point, writing
+from app.settings import load_settings
+from app.store import PointRow, reading, save_point, writing
 from features.errors import ParameterError
 
 _S = 1_000_000_000
@@ -46,12 +46,11 @@ class _Recorder:
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+def engine(store: sa.Engine) -> sa.Engine:
+    with writing(store) as connection:
         for i in range(120):
             save_point(connection, PointRow(f"a/m{i // 2:02d}/p{i % 2}", f"machine {i // 2}"), new=True)
-    return engine
+    return store
 
 
 def _set(engine: sa.Engine, point: str, *, active: bool, at_s: int) -> None:

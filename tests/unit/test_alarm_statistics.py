@@ -12,7 +12,7 @@ from app.alarms.register import HEALTH, NO_DATA, follow, take
 from app.alarms.statistics import alarm_statistics
 from app.cli import _raceway
 from app.settings import Settings
-from app.store import PointRow, open_store, reading, save_point, writing
+from app.store import PointRow, reading, save_point, writing
 from features.errors import ParameterError
 
 _S = 1_000_000_000
@@ -20,12 +20,11 @@ _HOUR, _DAY = 3600, 86_400
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+def engine(store: sa.Engine) -> sa.Engine:
+    with writing(store) as connection:
         for i in range(12):
             save_point(connection, PointRow(f"a/m{i:02d}/p", f"machine {i}"), new=True)
-    return engine
+    return store
 
 
 def _raised(engine: sa.Engine, point: str, *at_s: float, tag: str = HEALTH, clears: bool = True) -> None:

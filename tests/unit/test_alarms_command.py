@@ -13,19 +13,18 @@ from app.alarms.lifecycle import LifecycleError
 from app.alarms.register import HEALTH, follow, set_priority, tags
 from app.cli import _raceway
 from app.settings import Settings
-from app.store import PointRow, open_store, reading, save_point, writing
+from app.store import PointRow, reading, save_point, writing
 
 _EDDA = User("edda", "engineer")
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+def engine(store: sa.Engine) -> sa.Engine:
+    with writing(store) as connection:
         for i, point in enumerate(("a/b/c", "a/b/d")):
             save_point(connection, PointRow(point, "pump"), new=True)
             follow(connection, point, HEALTH, active=True, now_ns=1_000_000_000 * (5 - i))
-    return engine
+    return store
 
 
 @pytest.fixture

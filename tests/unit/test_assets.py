@@ -24,7 +24,7 @@ from app.codec import encode_about
 from app.intake import Arrival
 from app.pipeline import Pipeline
 from app.settings import Settings, load_settings
-from app.store import PointRow, open_store, point_rows, reading, save_point, writing
+from app.store import PointRow, point_rows, reading, save_point, writing
 from app.wire import About, PointId
 from features.bearing import BEARINGS, Bearing, bearing_named
 from features.errors import ParameterError
@@ -94,8 +94,8 @@ _machines = st.lists(
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    return open_store(settings.database, migrate=True)
+def engine(store: sa.Engine) -> sa.Engine:
+    return store
 
 
 @pytest.fixture

@@ -27,16 +27,15 @@ def _silent(done: int, of: int) -> None:
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+def engine(settings: Settings, store: sa.Engine) -> sa.Engine:
+    with writing(store) as connection:
         save_point(connection, PointRow("a/b/c", "pump"), new=True)
     bundle = settings.bundles / "baseline-1"
     bundle.mkdir(parents=True)
     (bundle / "model.tflite").write_bytes(bytes(range(256)) * 40)
     (settings.bundles / ".draft").mkdir()
     (settings.bundles / ".draft" / "half").write_bytes(b"half")
-    return engine
+    return store
 
 
 @pytest.fixture

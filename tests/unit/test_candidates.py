@@ -45,15 +45,14 @@ _PLACES = ["run begun", *(f"{NODE_HEALTH}  {step} {how}" for step in _STEPS for 
 
 
 @pytest.fixture
-def engine(settings: Settings) -> Engine:
-    opened = open_store(settings.database, migrate=True)
-    with writing(opened) as connection:
+def engine(store: Engine) -> Engine:
+    with writing(store) as connection:
         for i in range(3):
             name = f"plant/n{i}/node"
             save_point(connection, PointRow(name, name), new=True)
             one = Node(name, f"n{i}", online=True, model=5, slot="confirmed", contract=CONTRACT.hex(), boot=1)
             connection.execute(nodes.insert().values(**vars(one)))
-    return opened
+    return store
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from app.fleet.stepping import Order, step
 from app.gateway.updates import read_update
 from app.schema import nodes, rollout_members
 from app.settings import Settings
-from app.store import PointRow, open_store, reading, save_point, writing
+from app.store import PointRow, reading, save_point, writing
 from edge.node.package import open_image, render_public_key
 from features.errors import ArtifactError, ParameterError
 
@@ -33,15 +33,14 @@ _NOW_NS = 1_795_000_000_000_000_000
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+def engine(store: sa.Engine) -> sa.Engine:
+    with writing(store) as connection:
         for i in range(3):
             name = f"plant/n{i}/node"
             save_point(connection, PointRow(name, name), new=True)
             one = Node(name, f"n{i}", online=i != 0, model=5, slot="confirmed", contract=CONTRACT.hex(), boot=1)
             connection.execute(nodes.insert().values(**vars(one)))
-    return engine
+    return store
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from app.cli import _raceway
 from app.forecast import SCORE, VELOCITY, Forecast, forecast_point, forecasts, levels_of, renew
 from app.labels.records import give
 from app.settings import Settings, load_settings
-from app.store import open_store, point_rows, reading, writing
+from app.store import point_rows, reading, writing
 from features.iso20816 import LIMITS
 
 
@@ -29,8 +29,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def engine(settings: Settings) -> Engine:
-    return open_store(settings.database, migrate=True)
+def engine(store: Engine) -> Engine:
+    return store
 
 
 def _one(engine: Engine, settings: Settings) -> Forecast:

@@ -21,7 +21,7 @@ from app.access.roles import User
 from app.console.gate import Gate
 from app.console.routes import UNGUARDED, routes
 from app.settings import Settings
-from app.store import open_store, reading, writing
+from app.store import reading, writing
 
 _ROOT = User("root", "admin")
 _PASSWORD = "correct horse"
@@ -31,8 +31,8 @@ pytestmark = pytest.mark.usefixtures("quick_hashes")
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    return open_store(settings.database, migrate=True)
+def engine(store: sa.Engine) -> sa.Engine:
+    return store
 
 
 @pytest.fixture

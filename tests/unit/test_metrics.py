@@ -25,7 +25,7 @@ from app.metrics.exposition import exposed, run_metrics
 from app.metrics.measures import MEASURES
 from app.schema import counters, points
 from app.settings import Settings, load_settings
-from app.store import PointRow, Quarantined, count, open_store, quarantine_payloads, save_point, writing
+from app.store import PointRow, Quarantined, count, quarantine_payloads, save_point, writing
 from features.errors import RacewayError
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -39,9 +39,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+def engine(store: Engine) -> Iterator[Engine]:
+    with writing(store) as connection:
         for i, state in enumerate(("watching", "watching", "learning")):
             key = f"plant/pump-{i}/de"
             save_point(
@@ -53,8 +52,8 @@ def engine(settings: Settings) -> Iterator[Engine]:
         follow(connection, "plant/pump-0/de", "health", active=True, now_ns=_NOW_NS, priority="urgent")
         quarantine_payloads(connection, [Quarantined(_NOW_NS, "t", "length", "too short", b"x")], keep_bytes=10)
         count(connection, {("", "refused length"): 1})
-    yield engine
-    engine.dispose()
+    yield store
+    store.dispose()
 
 
 def _values(text: bytes) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

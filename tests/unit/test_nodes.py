@@ -15,18 +15,16 @@ from making import NOW_NS
 from app.fleet.nodes import Node, events_of, node_at, nodes_of, reports_of
 from app.fleet.words import UPDATE_REASONS
 from app.schema import node_events, node_reports, nodes
-from app.settings import Settings
-from app.store import PointRow, open_store, reading, save_point, writing
+from app.store import PointRow, reading, save_point, writing
 
 _POINT = "plant/pump-1/drive-end"
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    engine = open_store(settings.database, migrate=True)
-    with writing(engine) as connection:
+def engine(store: sa.Engine) -> sa.Engine:
+    with writing(store) as connection:
         save_point(connection, PointRow(_POINT, "Pump"), new=True)
-    return engine
+    return store
 
 
 def _report(number: int, **changes: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,8 @@ _KEY = str(NODE_POINT)
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    return open_store(settings.database, migrate=True)
+def engine(store: sa.Engine) -> sa.Engine:
+    return store
 
 
 @pytest.fixture
@@ -120,14 +121,15 @@ _SAID = [
 @given(cuts=st.sets(st.integers(1, len(_SAID) - 1)), again=st.booleans(), restart=st.booleans())
 @examples(max_examples=15, deadline=None)
 def test_however_it_comes_in_batches_the_store_holds_the_same(
-    tmp_path_factory: pytest.TempPathFactory, cuts: set[int], again: bool, restart: bool
+    tmp_path_factory: pytest.TempPathFactory, empty_store: Path, cuts: set[int], again: bool, restart: bool
 ) -> None:
     """Batches cut anywhere, each delivered twice if need be, a process killed between any two."""
     stores = []
     for ends in ([len(_SAID)], [*sorted(cuts), len(_SAID)]):
         folder = tmp_path_factory.mktemp("store")
         own = Settings(data_dir=folder)
-        engine = open_store(own.database, migrate=True)
+        shutil.copy(empty_store, folder / "raceway.db")
+        engine = open_store(own.database)
         pipeline = Pipeline(engine, own)
         for first, end in zip([0, *ends], ends, strict=False):
             for _ in range(2 if again and len(ends) > 1 else 1):

@@ -24,7 +24,7 @@ from app.learner import learn_point, waiting_points
 from app.pipeline import Outcome, Pipeline
 from app.schema import alarms, asset_points, blocks, quarantine, windows
 from app.settings import Settings
-from app.store import change_state, features_from_blob, open_store, point_rows, reading, writing
+from app.store import change_state, features_from_blob, point_rows, reading, writing
 from app.wire import About
 from features.bearing import bearing_named
 from features.contract import WATCHED
@@ -33,8 +33,8 @@ from models.bundle import load_bundle
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    return open_store(settings.database, migrate=True)
+def engine(store: sa.Engine) -> sa.Engine:
+    return store
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from app.retraining.records import Options, Task, begin_run, end_run, save_task
 from app.retraining.schedule import run_schedule
 from app.schema import retraining_lock
 from app.settings import Settings, load_settings
-from app.store import PointRow, open_store, point_rows, reading, save_point, writing
+from app.store import PointRow, point_rows, reading, save_point, writing
 from features.errors import ParameterError
 
 _DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -34,14 +34,13 @@ _POINTS = ("site/fan/a", "site/pump/b")
 
 
 @pytest.fixture
-def engine(settings: Settings) -> Engine:
+def engine(settings: Settings, store: Engine) -> Engine:
     """Two points that are watched."""
-    opened = open_store(settings.database, migrate=True)
-    with writing(opened) as connection:
+    with writing(store) as connection:
         for point in _POINTS:
             save_point(connection, PointRow(id=point, name=point, state="watching", bundle="first"), new=True)
     (settings.bundles / "first").mkdir(parents=True)
-    return opened
+    return store
 
 
 @pytest.fixture

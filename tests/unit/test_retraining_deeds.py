@@ -22,7 +22,7 @@ from app.retraining.standing import outcomes_of, progress_of, standings
 from app.retraining.steps import Context, Done
 from app.schema import retraining_tasks
 from app.settings import Settings
-from app.store import open_store, point_rows, reading, writing
+from app.store import point_rows, reading, writing
 from features.errors import ParameterError
 
 _A, _B = "site/fan/a", "site/pump/b"
@@ -30,10 +30,9 @@ _KIM, _OP = User("kim", "engineer"), User("olga", "operator")
 
 
 @pytest.fixture
-def engine(settings: Settings) -> Engine:
-    opened = open_store(settings.database, migrate=True)
-    watched(opened, settings, (_A, _B))
-    return opened
+def engine(settings: Settings, store: Engine) -> Engine:
+    watched(store, settings, (_A, _B))
+    return store
 
 
 def _only_task(engine: Engine, point: str) -> Task:

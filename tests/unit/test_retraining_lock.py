@@ -12,15 +12,14 @@ import sqlalchemy as sa
 
 from app.retraining.lock import BusyError, LockLostError, held_lock
 from app.schema import retraining_lock
-from app.settings import Settings
-from app.store import open_store, reading, writing
+from app.store import reading, writing
 
 _NOW_NS = 1_795_000_000_000_000_000
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    return open_store(settings.database, migrate=True)
+def engine(store: sa.Engine) -> sa.Engine:
+    return store
 
 
 def _clock_ns() -> int:

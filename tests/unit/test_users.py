@@ -30,8 +30,8 @@ pytestmark = pytest.mark.usefixtures("quick_hashes")
 
 
 @pytest.fixture
-def engine(settings: Settings) -> sa.Engine:
-    return open_store(settings.database, migrate=True)
+def engine(store: sa.Engine) -> sa.Engine:
+    return store
 
 
 def _run(settings: Settings, *arguments: str, typed: str = "") -> Result:

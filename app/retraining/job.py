@@ -249,11 +249,15 @@ def _carried_through(job: _Job, run: Run, progress: Callable[[int, int], None] |
     done = sum(task.outcome is not None for task in tasks)
     for part in _PARTS:
         left = [task for role in part for task in tasks if task.role == role and task.outcome is None]
-        for ended in _side_by_side(lambda task: _carried_out(job, run, task), left, at_once=job.crew.size):
-            log("info", "model retrained", role=ended.role, point=ended.point_id, outcome=ended.outcome)
-            done += 1
-            if progress is not None:
-                progress(done, len(tasks))
+        # One of those in hand when a run was broken off may be what ended it: alone, it is blamed alone.
+        suspects = [task for task in left if _attempts(task)]
+        others = [task for task in left if not _attempts(task)]
+        for some, at_once in ((suspects, 1), (others, job.crew.size)):
+            for ended in _side_by_side(lambda task: _carried_out(job, run, task), some, at_once=at_once):
+                log("info", "model retrained", role=ended.role, point=ended.point_id, outcome=ended.outcome)
+                done += 1
+                if progress is not None:
+                    progress(done, len(tasks))
     return _finished(job, run)
 
 
@@ -299,14 +303,18 @@ def _carried_out(job: _Job, run: Run, task: Task) -> Task:
 
 
 def _counted(task: Task) -> Task:
-    attempts = dict(task.findings.get("attempts", {}))
-    attempts[task.step] = attempts.get(task.step, 0) + 1
+    attempts = {**task.findings.get("attempts", {}), task.step: _attempts(task) + 1}
     return replace(task, findings={**task.findings, "attempts": attempts})
+
+
+def _attempts(task: Task) -> int:
+    """How often the step that is due was begun without an end."""
+    return int(task.findings.get("attempts", {}).get(task.step, 0))
 
 
 def _step(job: _Job, run: Run, task: Task) -> Done:
     """Take one step; what is refused is an outcome, and so is a step that ended the job again and again."""
-    if task.findings["attempts"][task.step] > _MOST_ATTEMPTS:
+    if _attempts(task) > _MOST_ATTEMPTS:
         return Done.ended("failed", f"the job was broken off {_MOST_ATTEMPTS} times in the step {task.step!r}")
     return job.crew.take(run, task, job.clock_ns())
 

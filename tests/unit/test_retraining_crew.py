@@ -9,17 +9,21 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from making import NOW_NS, POINT
+from retrained import watched
 from retraining import feed, run_job
 from sqlalchemy import Engine
 
 from app.learner import learn_point, waiting_points
-from app.retraining.records import DIAGNOSIS, Run, Task, tasks_of, unfinished_run
-from app.retraining.taking import CrewLostError
+from app.retraining.job import retrain
+from app.retraining.records import DIAGNOSIS, Options, Run, Task, tasks_of, unfinished_run
+from app.retraining.steps import Done
+from app.retraining.taking import Crew, CrewLostError
 from app.settings import Settings, load_settings
 from app.store import open_store, reading
 from app.wire import PointId
@@ -98,10 +102,7 @@ def test_two_processes_come_to_what_one_comes_to_also_after_a_kill(
 ) -> None:
     engine, alone = copied("alone", 1)
     expected = _tasks(engine, run_job(engine, alone))
-    assert {(task.point_id, task.outcome) for task in expected} == {
-        (str(POINT), "unchanged"),
-        (str(_OTHER), "unchanged"),
-    }
+    assert {task.point_id: task.outcome for task in expected} == dict.fromkeys((str(POINT), str(_OTHER)), "unchanged")
     engine, together = copied("together", 2)
     assert _killed_at_work(together, tmp_path / "crew") == signal.SIGKILL
     crew = [int(one) for one in (tmp_path / "crew").read_text().split()]
@@ -137,3 +138,29 @@ def test_a_run_whose_process_was_killed_is_gone_on_with(copied: Callable[[str, i
     assert run.id == left.id
     assert {task.outcome for task in _tasks(engine, run)} == {"unchanged"}
     assert DIAGNOSIS not in {task.role for task in _tasks(engine, run)}
+
+
+def test_who_ends_a_crew_again_and_again_is_blamed_alone(store: Engine, settings: Settings) -> None:
+    """Of two models in hand when a process is killed, nobody knows which it was; one after the other tells."""
+    guilty, other = "site/fan/a", "site/pump/b"
+    watched(store, settings, (guilty, other))
+    both, in_hand, began = threading.Barrier(2), set[str](), list[str]()
+
+    def take(run: Run, task: Task, now_ns: int) -> Done:
+        del run, now_ns
+        began.append(task.point_id)
+        in_hand.add(task.point_id)
+        if len(began) <= 2:
+            both.wait(30.0)
+        if guilty in in_hand:
+            raise CrewLostError("gone")
+        return Done.ended("unchanged", "seen")
+
+    for _ in range(3):
+        with pytest.raises(CrewLostError):
+            retrain(store, settings, options=Options(), clock_ns=lambda: NOW_NS, by=Crew(take, 2))
+        in_hand.clear()
+    run = retrain(store, settings, options=Options(), clock_ns=lambda: NOW_NS, by=Crew(take, 2))
+    assert {task.point_id: task.outcome for task in _tasks(store, run)} == {guilty: "failed", other: "unchanged"}
+    assert sorted(began[:2]) == [guilty, other]
+    assert began[2:] == [guilty, guilty, other]

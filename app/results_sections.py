@@ -340,8 +340,7 @@ SECTIONS = (
         "faults than a real plant has. A burst of 0.4 s every two hours, alarms after three windows in a row, for all. "
         "Faults `open` still grew at the end, without an alarm. Lead is from the first alarm to the failure of the "
         "machine that nobody repairs. False alarms are those of machines without a fault, for each 30 days in which "
-        "one was judged. `docs/DEMO.md` says what is scripted and what is not. Both cores did much else meanwhile, so "
-        "that the time says little.",
+        "one was judged. `docs/DEMO.md` says what is scripted and what is not.",
         {
             "seed": ("seed", "d"),
             "system": ("system", ""),

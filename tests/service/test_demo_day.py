@@ -22,8 +22,9 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder: Path = tmp_path_factory.mktemp("day")
     script = Script(machines=6, days=20, interval_h=1, seed=1, end_ns=time.time_ns(), kind_windows=0, jobs=1)
     told: list[int] = []
-    # Challengers of half the usual windows: most of the time goes into learning them.
-    settings = settings_for(load_settings(data_dir=folder), script).model_copy(update={"retrain_windows": 96})
+    # Challengers of half the usual windows, two at a time: most of the time goes into learning them.
+    smaller = {"retrain_windows": 96, "retrain_processes": 2}
+    settings = settings_for(load_settings(data_dir=folder), script).model_copy(update=smaller)
     day = Day(settings, script, lambda hours, _: told.append(hours))
     day.run()
     assert told[-1] == script.hours
@@ -49,7 +50,8 @@ def test_each_process_was_killed_by_a_signal_and_went_on(figures: dict[str, Any]
     )
     assert rolled_back["again"] > 0
     assert 0 < figures["account"]["bursts"]["known_again"] <= committed["again"]
-    assert figures["retraining"]["begun_again"] == 1
+    # What was killed, and what was in hand beside it.
+    assert 1 <= figures["retraining"]["begun_again"] <= 2
     assert figures["retraining"]["runs"] == figures["retraining"]["nights"] == 20
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 __all__ = ["HIDDEN", "shown_url"]
 
 HIDDEN = "***"
-_PASSWORD = re.compile(r"(?<=://)([^/:\s]*):([^/\s]*)@")
 
 
 def shown_url(url: str, *, hook: bool = False) -> str:
@@ -18,23 +16,28 @@ def shown_url(url: str, *, hook: bool = False) -> str:
     ----------
     url : str
     hook : bool
-        Whether its path is secret too.
+        Whether its path is secret too; of what is no address nothing is shown then.
 
     Examples
     --------
     >>> shown_url("postgresql://raceway:word@db:5432/plant?sslmode=require")
     'postgresql://raceway:***@db:5432/plant?***'
+    >>> shown_url("postgresql://raceway:wo/r?d@db/plant")
+    'postgresql://raceway:***@db/plant'
     >>> shown_url("https://hooks.example.org/T0/secret", hook=True)
     'https://hooks.example.org/***'
     >>> shown_url("smtp://127.0.0.1:25"), shown_url("sqlite:////data/raceway.db")
     ('smtp://127.0.0.1:25', 'sqlite:////data/raceway.db')
     """
-    head, query, _ = url.partition("?")
-    head = _PASSWORD.sub(rf"\1:{HIDDEN}@", head)
-    if "://" not in head:
-        return head.rpartition("@")[2]
+    scheme, known, rest = url.partition("://")
+    if not known:
+        return HIDDEN if hook else url.rpartition("@")[2]
+    # A password may hold a slash or a question mark: what is before the last `@` is never shown but for the name.
+    before, at, place = ("", "", rest) if rest.startswith("/") else rest.rpartition("@")
+    head, query, _ = place.partition("?")
     if hook:
-        scheme, _, rest = head.partition("://")
-        host = urlsplit(f"//{rest.rpartition('@')[2]}").netloc
-        return f"{scheme}://{host}/{HIDDEN}"
-    return f"{head}?{HIDDEN}" if query else head
+        return f"{scheme}://{head.partition('/')[0]}/{HIDDEN}"
+    name, password, _ = before.partition(":")
+    if at and (password or re.search(r"[/?#]", name)):
+        name = f"{name}:{HIDDEN}" if password and not re.search(r"[/?#]", name) else HIDDEN
+    return f"{scheme}://{name}{at}{head}{f'?{HIDDEN}' if query else ''}"

@@ -44,7 +44,7 @@ def oidc_user(claims: Mapping[str, Any], *, claim: str, roles: Mapping[str, Role
     Parameters
     ----------
     claims : mapping
-        What the token says; `email` only counts if the provider has not called it unverified.
+        What the token says; `email` only counts if the provider calls it verified, or says nothing of that.
     claim : str
         Which of them says the role; a dot goes into a nested one, as in `realm_access.roles`.
     roles : mapping of str to str
@@ -59,7 +59,7 @@ def oidc_user(claims: Mapping[str, Any], *, claim: str, roles: Mapping[str, Role
     'admin'
     """
     name = next((str(claims[key]) for key in ("email", "preferred_username", "sub") if claims.get(key)), "")
-    if not name or (claim == "email" and claims.get("email_verified") is False):
+    if not name or (claim == "email" and claims.get("email_verified", True) not in (True, "true")):
         return None
     found: Any = claims
     for part in claim.split("."):

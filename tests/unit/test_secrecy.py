@@ -180,3 +180,25 @@ def test_no_command_line_holds_a_secret(secretive: Settings) -> None:
 )
 def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
     assert shown_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://raceway:a/{_SECRET}@db:5432/plant",
+        f"postgresql://raceway:a?{_SECRET}@db/plant",
+        f"postgresql://raceway:a@{_SECRET}@db/plant",
+        f"https://{_SECRET}/more@db/plant",
+    ],
+)
+def test_what_a_password_may_hold_does_not_show_it(url: str) -> None:
+    assert _SECRET not in shown_url(url)
+    assert shown_url(url).endswith(("@db:5432/plant", "@db/plant"))
+
+
+def test_of_a_web_hook_that_is_no_address_nothing_is_shown() -> None:
+    assert shown_url(f"hooks.example.org/services/{_SECRET}", hook=True) == "***"
+    assert shown_url(f"https://user:{_SECRET}@hooks.example.org/{_SECRET}?{_SECRET}", hook=True) == (
+        "https://hooks.example.org/***"
+    )
+    assert shown_url(f"sqlite:////data/a@b/raceway.db?{_SECRET}") == "sqlite:////data/a@b/raceway.db?***"

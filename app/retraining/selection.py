@@ -35,7 +35,7 @@ _STRETCH = 8
 # The latest windows that half of what is learned comes from, so that a condition that is new is learned well enough.
 _LATEST = 2_000
 _FEWEST_NEW = 64
-_CHUNK = 500
+_CHUNK, _READ = 500, 20_000
 _UNKNOWN = "unknown"
 _EVERYTHING, _FOR_EVER = 1_000_000, np.iinfo(np.int64).max
 # Begin and end of an alarm, and the kind it was given.
@@ -191,8 +191,11 @@ def places_of(connection: Connection, row: PointRow) -> Places:
     """All windows of a point since it began to learn, of today's features, in time order."""
     own = (windows.c.point_id == row.id) & (windows.c.id > row.baseline_after) & (windows.c.contract == WATCHED.hash)
     columns = (windows.c.id, windows.c.start_ns, windows.c.end_ns)
-    rows = connection.execute(sa.select(*columns).where(own).order_by(windows.c.start_ns, windows.c.id)).all()
-    ids, start_ns, end_ns = np.array([tuple(found) for found in rows], dtype=np.int64).reshape(-1, 3).T
+    query = sa.select(*columns).where(own).order_by(windows.c.start_ns, windows.c.id)
+    # Of a month of a point that never pauses, the rows would be gigabytes, and these are hundreds of megabytes.
+    rows = connection.execute(query.execution_options(yield_per=_READ)).partitions()
+    parts = [np.array([tuple(found) for found in part], dtype=np.int64) for part in rows]
+    ids, start_ns, end_ns = np.concatenate([np.empty((0, 3), np.int64), *parts]).T
     return Places(ids, start_ns, end_ns)
 
 

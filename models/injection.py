@@ -7,6 +7,7 @@ RMS. That says which of two detectors sees it sooner, not how a real fault of th
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,7 @@ LEVELS = (0.25, 0.5, 1.0)
 _BEARING, _SHAFT_HZ = "6205-2RS", 25.0
 # Before what is taken, in which the resonances begin to ring.
 _SETTLE = 4096
+_FEWEST_STRIKES = 2.0
 
 
 def fault_vibration(
@@ -48,7 +50,7 @@ def fault_vibration(
     Returns
     -------
     ndarray of float32, shape (n,)
-        Of unit RMS.
+        Of unit RMS; of a machine whose windows are shorter than two strikes apart, one with a strike.
 
     Raises
     ------
@@ -70,8 +72,16 @@ def fault_vibration(
         rolling_g=0.0,
         impact_g=1.0,
     )
-    signal = MachineSignal(silent, rate_hz=rate_hz, rng=rng)
-    x = signal.block(_SETTLE + n, Condition(speed_hz, fault=kind, severity=1.0))[0, _SETTLE:]
+    signal, condition = MachineSignal(silent, rate_hz=rate_hz, rng=rng), Condition(speed_hz, fault=kind, severity=1.0)
+    blocks = [signal.block(_SETTLE + n, condition)[0, _SETTLE:]]
+    orders = silent.bearing.orders
+    strikes = (
+        {"inner": orders.bpfi, "outer": orders.bpfo, "ball": orders.defect}.get(kind, math.inf) * speed_hz * n / rate_hz
+    )
+    # Of a slow machine most windows hold none, or what still rings of one before them.
+    if strikes < _FEWEST_STRIKES:
+        blocks += [signal.block(n, condition)[0] for _ in range(math.ceil(_FEWEST_STRIKES / strikes))]
+    x = max(blocks, key=lambda block: float(np.mean(np.square(block, dtype=np.float64))))
     rms = float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
     if not rms > 0.0:
         raise ParameterError(f"a window of {n} samples at {rate_hz:g} Hz holds nothing of a fault {kind!r}")

@@ -121,6 +121,17 @@ def test_the_line_of_an_outer_race_stands_in_the_envelope(rng: np.random.Generat
     assert frequencies[near][np.argmax(lines[near])] == pytest.approx(bpfo, rel=0.02)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_windows_of_a_slow_machine_hold_a_strike(rng: np.random.Generator, kind: str) -> None:
+    """At 30 turns a minute two strikes are up to half a second apart, and a window of 4096 samples lasts 0.16 s."""
+    for _ in range(20):
+        x = fault_vibration(rng, kind, n=4096, rate_hz=25_600.0, shaft_hz=0.5, bearing=None)
+        assert np.isfinite(x).all()
+        assert float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) == pytest.approx(1.0, rel=1e-3)
+        if kind in ("inner", "outer", "ball"):
+            assert np.abs(x).max() > 4.0, "a strike stands out of what follows it"
+
+
 def test_an_unknown_fault_is_refused(rng: np.random.Generator) -> None:
     with pytest.raises(ParameterError, match="one of inner, outer"):
         fault_vibration(rng, "rust", n=4096, rate_hz=12_800.0, shaft_hz=None, bearing=None)

@@ -1,8 +1,8 @@
 """When each point's indicators are expected to reach their limits, computed from its stored windows and kept.
 
 Velocity is followed to the zone in which a machine may be damaged (C/D of its ISO group), and the anomaly score to its
-threshold. Nothing is forecast across a repair or a new baseline, without growth, or without a limit: then the reason
-is kept instead.
+threshold, as the model that serves has said it. Nothing is forecast across a repair or a new baseline, without growth,
+or without a limit: then the reason is kept instead.
 """
 
 from __future__ import annotations
@@ -161,15 +161,23 @@ def _window_query(row: PointRow, part: int, first_ns: int, end_ns: int) -> sa.Se
     own = (
         (one.point_id == row.id) & (one.start_ns >= first_ns) & (one.start_ns < end_ns) & (one.id > row.baseline_after)
     )
-    columns = (sa.literal(part).label("part"), one.start_ns.label("at_ns"), one.score, one.threshold)
-    return sa.select(*columns, one.contract, one.features).where(own).order_by(one.start_ns).limit(_OF_PART)
+    columns = (sa.literal(part).label("part"), one.start_ns.label("at_ns"), one.contract, one.features)
+    score = _score_of(one, one.bundle == row.bundle if row.bundle else one.bundle.is_(None))
+    return sa.select(*columns, score, one.threshold).where(own).order_by(one.start_ns).limit(_OF_PART)
 
 
 def _report_query(point_id: str, part: int, first_ns: int, end_ns: int) -> sa.Select[Any]:
     one = node_reports.c
     own = (one.point_id == point_id) & (one.at_ns >= first_ns) & (one.at_ns < end_ns)
-    columns = (sa.literal(part).label("part"), one.at_ns, one.score, one.threshold)
-    return sa.select(*columns).where(own).order_by(one.at_ns).limit(_OF_PART)
+    latest = sa.select(one.model).where(one.point_id == point_id).order_by(one.at_ns.desc()).limit(1)
+    columns = (sa.literal(part).label("part"), one.at_ns, one.threshold)
+    score = _score_of(one, one.model == latest.scalar_subquery().correlate(None))
+    return sa.select(*columns, score).where(own).order_by(one.at_ns).limit(_OF_PART)
+
+
+def _score_of(one: Any, serves: sa.ColumnElement[bool]) -> sa.ColumnElement[float]:
+    """Only what the model that serves has said is followed: another one's scores stand at another level."""
+    return sa.case((serves, one.score), else_=None).label("score")
 
 
 def _of_window(row: sa.Row[Any]) -> _Read:

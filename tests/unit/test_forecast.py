@@ -98,6 +98,17 @@ def test_nothing_is_forecast_across_a_repair(engine: Engine, settings: Settings)
     assert _one(engine, settings).reason == "no window was judged yet"
 
 
+def test_the_score_is_followed_as_the_model_that_serves_has_it(engine: Engine, settings: Settings) -> None:
+    """A new baseline says twice as much of the same machine: that is no growth."""
+    ratio = np.where(np.arange(1200) < 900, 0.3, 0.6)
+    store_trend(engine, np.full(1200, 1.0), ratio, days=80.0, group=None, promoted_at=900)
+    assert _one(engine, settings).reason == "nothing grows"
+    with reading(engine) as connection:
+        (row,) = point_rows(connection)
+        velocity, score = levels_of(connection, settings, row, now_ns=NOW_NS)
+    assert (len(velocity.value), len(score.value)) == (60, 15)
+
+
 def test_a_stream_is_read_in_bounded_parts(engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """3,000 windows in a minute give the same sixty parts; no more than five windows are read of each."""
     read: list[int] = []

@@ -26,7 +26,6 @@ __all__ = ["BackupError", "Contents", "back_up", "restore"]
 
 _MANIFEST, _DATABASE, _BUNDLES = "manifest.json", "raceway.db", "bundles"
 _FORMAT = 1
-_PAGES = 4096
 _CHUNK = 1 << 20
 
 Progress = Callable[[int, int], None]
@@ -145,7 +144,8 @@ def _copy_database(source: Path, target: Path) -> None:
         closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=60)) as old,
         closing(sqlite3.connect(target)) as new,
     ):
-        old.backup(new, pages=_PAGES)
+        # In one step: between two, SQLite would begin anew whenever somebody has written, which ingest always has.
+        old.backup(new)
         # The copy is one file: its log would not be in the backup.
         new.execute("PRAGMA journal_mode=DELETE")
         (verdict,) = new.execute("PRAGMA quick_check").fetchone()

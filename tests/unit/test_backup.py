@@ -7,6 +7,7 @@ import json
 import sqlite3
 import tarfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from click.testing import CliRunner
 from app.access.audit import trail
 from app.backup import BackupError, back_up, restore
 from app.cli import _raceway
+from app.schema import quarantine
 from app.settings import Settings, load_settings
 from app.store import PointRow, count, open_store, point_rows, reading, save_point, writing
 
@@ -85,6 +87,29 @@ def test_a_backup_beside_writers_is_one_state(settings: Settings, engine: sa.Eng
         with sqlite3.connect(there.data_dir / "raceway.db") as database:
             rows = dict(database.execute("SELECT name, value FROM counters").fetchall())
         assert rows.get("one") == rows.get("other")
+
+
+def test_a_backup_of_a_large_store_ends_while_others_write(
+    settings: Settings, engine: sa.Engine, tmp_path: Path
+) -> None:
+    row = {"arrived_ns": 1, "topic": "t", "reason": "r", "detail": "", "size": 1, "sha256": "", "complete": True}
+    with writing(engine) as connection:
+        connection.execute(quarantine.insert(), [row | {"payload": bytes(1 << 20)}] * 48)
+    ended, until_s = threading.Event(), time.monotonic() + 30.0
+
+    def write() -> None:
+        while not ended.wait(0.001) and time.monotonic() < until_s:
+            with writing(engine) as connection:
+                count(connection, {("a/b/c", "one"): 1})
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        back_up(settings, tmp_path / "kept.tar.zst", progress=_silent)
+        assert writer.is_alive()
+    finally:
+        ended.set()
+        writer.join()
 
 
 def _members(kept: Path) -> list[tuple[str, bytes]]:

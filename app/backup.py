@@ -1,4 +1,7 @@
-"""A whole Raceway in one file, and back: database, bundles and what each hashes to; refuses files that were changed."""
+"""A whole Raceway in one file, and back: database, bundles, candidates, reports, each with its hash.
+
+Refused is a file that was changed, and a place where something stands or a log would be written over what is put back.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ from features.errors import RacewayError
 
 __all__ = ["BackupError", "Contents", "back_up", "restore"]
 
-_MANIFEST, _DATABASE, _BUNDLES = "manifest.json", "raceway.db", "bundles"
+_MANIFEST, _DATABASE = "manifest.json", "raceway.db"
+_BUNDLES, _CANDIDATES, _REPORTS = _FOLDERS = "bundles", "candidates", "reports"
+# Beside the database: what SQLite would write over whichever file stands at its name.
+_LOGS = ("-wal", "-shm", "-journal")
 _FORMAT = 1
 _CHUNK = 1 << 20
 
@@ -45,7 +51,7 @@ class Contents:
 
 
 def back_up(settings: Settings, target: Path, *, progress: Progress) -> Contents:
-    """Write database and bundles into one file while the services go on.
+    """Write database, bundles, candidates and reports into one file while the services go on.
 
     Parameters
     ----------
@@ -67,7 +73,7 @@ def back_up(settings: Settings, target: Path, *, progress: Progress) -> Contents
     Notes
     -----
     The database is copied by SQLite's own online backup: one consistent state, whatever ingest writes meanwhile. A
-    bundle never changes once it is there. Passwords and keys of the settings are not in it.
+    bundle or candidate never changes once it is there. Passwords and keys of the settings are not in it.
     """
     source = _database(settings)
     if target.exists():
@@ -76,7 +82,13 @@ def back_up(settings: Settings, target: Path, *, progress: Progress) -> Contents
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".raceway-backup-") as folder:
             copy = Path(folder) / _DATABASE
             _copy_database(source, copy)
-            members = {_DATABASE: copy} | _files(settings.bundles)
+            folders = _folders(settings) | {_REPORTS: Path(folder) / _REPORTS}
+            if settings.reports.exists():
+                # A report may be written anew, and would no longer hash to what the manifest says.
+                shutil.copytree(settings.reports, folders[_REPORTS], ignore=shutil.ignore_patterns(".*"))
+            members = {_DATABASE: copy}
+            for name, place in folders.items():
+                members |= _files(name, place)
             contents = Contents(
                 time.time_ns(), metadata.version("raceway"), {name: _digest(path) for name, path in members.items()}
             )
@@ -107,31 +119,67 @@ def restore(settings: Settings, source: Path, *, progress: Progress) -> Contents
     Raises
     ------
     BackupError
-        If there is a database or a bundle already, or the file is damaged: then nothing is left behind.
+        If there is a database, its log or a file of a folder already, or the file is damaged: then nothing is left
+        behind.
     """
     target = _database(settings, wanted=False)
-    if target.exists() or (settings.bundles.exists() and any(settings.bundles.iterdir())):
-        raise BackupError(f"{settings.data_dir} holds a database or bundles already; give an empty --data-dir")
+    _demand_empty(settings, target)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=settings.data_dir, prefix=".raceway-restore-") as folder:
             contents = _unpack(source, Path(folder), progress)
-            if (Path(folder) / _BUNDLES).exists():
-                settings.bundles.parent.mkdir(parents=True, exist_ok=True)
-                if settings.bundles.exists():
-                    settings.bundles.rmdir()
-                shutil.move(Path(folder) / _BUNDLES, settings.bundles)
-            # Last: without it the folder is an empty one, and the backup can be put back again.
-            (Path(folder) / _DATABASE).replace(target)
+            _put(Path(folder), settings, target)
     except OSError as error:
         raise BackupError(f"the backup {source} cannot be put back: {error}") from error
     return contents
 
 
+def _folders(settings: Settings) -> dict[str, Path]:
+    """Folders that belong to the database, by their name in a backup."""
+    return {_BUNDLES: settings.bundles, _CANDIDATES: settings.candidates, _REPORTS: settings.reports}
+
+
+def _demand_empty(settings: Settings, target: Path) -> None:
+    there = [name for name, place in _folders(settings).items() if place.exists() and any(place.iterdir())]
+    if target.exists():
+        there.insert(0, target.name)
+    if there:
+        raise BackupError(f"{settings.data_dir} holds {', '.join(there)} already; give an empty --data-dir")
+    logs = [path.name for path in (target.with_name(target.name + end) for end in _LOGS) if path.exists()]
+    if logs:
+        raise BackupError(
+            f"{target.parent} holds {', '.join(logs)} of a database that is gone; SQLite would write that over the "
+            "restored one: remove it, with no service running, or give an empty --data-dir"
+        )
+
+
+def _put(unpacked: Path, settings: Settings, target: Path) -> None:
+    """Put everything in its place, or nothing: the database last, since without it the backup can be put back again."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # It may be on another disk than the folder: what is left for the end is a change of name.
+    staged = target.with_name(f".{target.name}.restored")
+    moved: list[Path] = []
+    try:
+        shutil.move(unpacked / _DATABASE, staged)
+        for name, place in _folders(settings).items():
+            if (unpacked / name).exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                if place.exists():
+                    place.rmdir()
+                moved.append(place)
+                shutil.move(unpacked / name, place)
+        staged.replace(target)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        for place in moved:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+
+
 def _database(settings: Settings, *, wanted: bool = True) -> Path:
     if not settings.database.startswith("sqlite:///"):
         raise BackupError(
-            "the database is not SQLite; back it up with its own tools, such as pg_dump; copy the bundles"
+            "the database is not SQLite; back it up with its own tools, such as pg_dump; copy the folders"
         )
     path = Path(settings.database.removeprefix("sqlite:///"))
     if wanted and not path.exists():
@@ -153,14 +201,13 @@ def _copy_database(source: Path, target: Path) -> None:
         raise BackupError(f"the database {source} is damaged ({verdict}); see `raceway doctor`")
 
 
-def _files(bundles: Path) -> dict[str, Path]:
-    if not bundles.exists():
-        return {}
+def _files(name: str, folder: Path) -> dict[str, Path]:
+    """Files of a folder, by their name in a backup."""
     # What begins with a dot is being written.
-    found = (p for p in sorted(bundles.rglob("*")) if p.is_file())
-    places = ((path.relative_to(bundles), path) for path in found)
+    found = (p for p in sorted(folder.rglob("*")) if p.is_file())
+    places = ((path.relative_to(folder), path) for path in found)
     return {
-        f"{_BUNDLES}/{place.as_posix()}": path
+        f"{name}/{place.as_posix()}": path
         for place, path in places
         if not any(part.startswith(".") for part in place.parts)
     }
@@ -231,8 +278,8 @@ def _contents(name: str, content: IO[bytes] | None) -> Contents:
 
 
 def _inside(name: str) -> bool:
-    parts = Path(name).parts
-    return name == _DATABASE or (parts[:1] == (_BUNDLES,) and ".." not in parts)
+    first, *others = Path(name).parts
+    return name == _DATABASE or (first in _FOLDERS and bool(others) and ".." not in others)
 
 
 def _write(content: IO[bytes], path: Path) -> str:

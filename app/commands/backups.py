@@ -21,7 +21,10 @@ __all__ = ["backup", "restore"]
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_context
 def backup(ctx: click.Context, /, target: Path) -> None:
-    """Write database and bundles into TARGET (.tar.zst) while the services go on; the audit says when and who."""
+    """Write database, bundles, candidates and reports into TARGET (.tar.zst) while the services go on.
+
+    The audit says when and who.
+    """
     from app.backup import back_up
 
     settings = settings_of(ctx)

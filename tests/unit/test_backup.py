@@ -35,6 +35,12 @@ def engine(settings: Settings, store: sa.Engine) -> sa.Engine:
     bundle = settings.bundles / "baseline-1"
     bundle.mkdir(parents=True)
     (bundle / "model.tflite").write_bytes(bytes(range(256)) * 40)
+    candidate = settings.candidates / "node-health-1"
+    candidate.mkdir(parents=True)
+    (candidate / "golden-input.bin").write_bytes(b"window")
+    settings.reports.mkdir()
+    (settings.reports / "retraining-1.html").write_text("report")
+    (settings.reports / ".retraining-2.html.draft").write_text("half")
     (settings.bundles / ".draft").mkdir()
     (settings.bundles / ".draft" / "half").write_bytes(b"half")
     return store
@@ -55,12 +61,16 @@ def _elsewhere(tmp_path: Path) -> Settings:
 def test_what_was_backed_up_comes_back(settings: Settings, kept: Path, tmp_path: Path) -> None:
     there = _elsewhere(tmp_path)
     contents = restore(there, kept, progress=_silent)
-    assert sorted(path.name for path in there.data_dir.iterdir()) == ["bundles", "raceway.db"]
-    assert set(contents.files) == {"raceway.db", "bundles/baseline-1/model.tflite"}
+    names = {"bundles/baseline-1/model.tflite", "candidates/node-health-1/golden-input.bin"}
+    names |= {"raceway.db", "reports/retraining-1.html"}
+    assert set(contents.files) == names
+    assert {
+        path.relative_to(there.data_dir).as_posix() for path in there.data_dir.rglob("*") if path.is_file()
+    } == names
     with reading(open_store(there.database)) as connection:
         assert [row.id for row in point_rows(connection)] == ["a/b/c"]
-    same = "baseline-1/model.tflite"
-    assert (there.bundles / same).read_bytes() == (settings.bundles / same).read_bytes()
+    for same in names - {"raceway.db"}:
+        assert (there.data_dir / same).read_bytes() == (settings.data_dir / same).read_bytes()
 
 
 def test_a_backup_beside_writers_is_one_state(settings: Settings, engine: sa.Engine, tmp_path: Path) -> None:
@@ -178,10 +188,47 @@ def test_a_file_that_was_changed_leaves_nothing_behind(how: str, reason: str, ke
 
 
 def test_what_is_there_is_not_overwritten(settings: Settings, kept: Path) -> None:
-    with pytest.raises(BackupError, match="holds a database or bundles already"):
+    with pytest.raises(BackupError, match=r"holds raceway\.db, bundles, candidates, reports already"):
         restore(settings, kept, progress=_silent)
     with pytest.raises(BackupError, match="exists; give another name"):
         back_up(settings, kept, progress=_silent)
+
+
+@pytest.mark.parametrize("log", ["raceway.db-wal", "raceway.db-shm"])
+def test_a_log_of_a_database_that_is_gone_is_not_written_over_the_restored_one(
+    log: str, kept: Path, tmp_path: Path
+) -> None:
+    there = _elsewhere(tmp_path)
+    there.data_dir.mkdir()
+    (there.data_dir / log).write_bytes(b"stale")
+    with pytest.raises(BackupError, match=f"holds {log} of a database that is gone.*remove it"):
+        restore(there, kept, progress=_silent)
+    assert [path.name for path in there.data_dir.iterdir()] == [log]
+
+
+def test_what_was_put_back_goes_again_if_the_last_step_fails(
+    kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = _elsewhere(tmp_path)
+
+    def fail(self: Path, target: Path) -> None:
+        raise OSError(f"no room for {target.name} of {self.name}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", fail)
+        with pytest.raises(BackupError, match="no room for raceway"):
+            restore(there, kept, progress=_silent)
+    assert list(there.data_dir.iterdir()) == []
+    restore(there, kept, progress=_silent)
+    assert (there.data_dir / "raceway.db").is_file()
+
+
+def test_a_database_elsewhere_than_the_folders_is_put_back(kept: Path, tmp_path: Path) -> None:
+    there = load_settings(data_dir=tmp_path / "data", database_url=f"sqlite:///{tmp_path / 'other' / 'plant.db'}")
+    restore(there, kept, progress=_silent)
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["plant.db"]
+    with reading(open_store(there.database)) as connection:
+        assert [row.id for row in point_rows(connection)] == ["a/b/c"]
 
 
 def test_other_databases_have_their_own_tools(tmp_path: Path) -> None:
@@ -195,12 +242,12 @@ def test_the_commands(settings: Settings, engine: sa.Engine, tmp_path: Path) -> 
     target = tmp_path / "by-command.tar.zst"
     made = CliRunner().invoke(_raceway, ["--data-dir", str(settings.data_dir), "backup", str(target)])
     assert made.exit_code == 0, made.output
-    assert "2 files in" in made.output
+    assert "4 files in" in made.output
     with reading(engine) as connection:
         (deed,) = trail(connection, target="backup")
     assert (deed.action, deed.why) == ("back up", "by-command.tar.zst")
     done = CliRunner().invoke(_raceway, ["--data-dir", str(tmp_path / "new"), "restore", str(target)])
     assert done.exit_code == 0, done.output
-    assert "2 files of 20" in done.output
+    assert "4 files of 20" in done.output
     again = CliRunner().invoke(_raceway, ["--data-dir", str(tmp_path / "new"), "restore", str(target)])
     assert again.exit_code == 2

@@ -44,6 +44,10 @@ __all__ = [
     "writing",
 ]
 
+_MIGRATIONS = resources.files("app") / "migrations"
+# Where the migrations end, as a test holds it: alembic takes long to import, and a store is opened often.
+_FORM = "0013"
+
 
 class StoreError(RacewayError):
     """The database cannot be opened or brought to today's form."""
@@ -106,7 +110,7 @@ def open_store(url: str, *, migrate: bool = False) -> Engine:
     Raises
     ------
     StoreError
-        If it cannot be reached, or is not of today's form.
+        If it cannot be reached, was made by a newer Raceway, or is of an older form and is not to be migrated.
     """
     try:
         if url.startswith("sqlite:///"):
@@ -115,10 +119,10 @@ def open_store(url: str, *, migrate: bool = False) -> Engine:
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
-        if migrate:
+        form = _form(engine)
+        if form != _FORM:
+            _refuse_form(form, url, migrate=migrate)
             _migrate(engine)
-        with reading(engine) as connection:
-            connection.execute(sa.select(points).limit(1)).all()
     except (sa.exc.SQLAlchemyError, OSError, ImportError, ValueError) as error:
         cause = str(getattr(error, "orig", None) or error).replace(url, shown_url(url))
         raise StoreError(f"database {shown_url(url)} cannot be used ({cause}); `raceway doctor` tells more") from error
@@ -140,12 +144,33 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def _form(engine: Engine) -> str | None:
+    """The migration that made the store what it is; None where there is no store yet."""
+    with reading(engine) as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        found: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
+def _refuse_form(form: str | None, url: str, *, migrate: bool) -> None:
+    """Refuse what no migration leads from, and everything where none is wanted."""
+    if form is not None and not any(step.name.startswith(f"v{form}_") for step in (_MIGRATIONS / "versions").iterdir()):
+        raise StoreError(
+            f"database {shown_url(url)} was made by a newer Raceway (its form is {form!r}, this one's {_FORM}); "
+            "use that one, or restore a backup of before it"
+        )
+    if not migrate:
+        state = "holds no store yet" if form is None else f"is of an older form ({form}; this Raceway's is {_FORM})"
+        raise StoreError(f"database {shown_url(url)} {state}; `raceway up` or any other service brings it there")
+
+
 def _migrate(engine: Engine) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(resources.files("app") / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     with writing(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

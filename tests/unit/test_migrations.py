@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from app.store import open_store, reading
+from app.store import _FORM, open_store, reading
 
 _SCRIPTS = str(resources.files("app") / "migrations")
 
@@ -57,6 +57,9 @@ def _value(column: sa.Column[Any], rows: dict[str, dict[str, Any]]) -> Any:
 def test_the_forms_follow_each_other_from_the_first() -> None:
     assert _REVISIONS[0] == "0001"
     assert len(_REVISIONS) == len(set(_REVISIONS)) == len(list(Path(_SCRIPTS, "versions").glob("v*.py")))
+    assert _REVISIONS[-1] == _FORM
+    for revision in _REVISIONS:
+        assert len(list(Path(_SCRIPTS, "versions").glob(f"v{revision}_*.py"))) == 1
 
 
 @pytest.mark.parametrize("revision", _REVISIONS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from making import NOW_NS
 
 from app.alarms.lifecycle import AlarmState
 from app.alarms.register import HEALTH, journal, tags
+from app.doctor import examine
 from app.schema import alarms, counters, metadata, quarantine, windows
 from app.settings import Settings
 from app.store import (
@@ -72,7 +75,7 @@ def test_a_store_of_the_first_form_is_brought_to_todays_with_all_that_it_holds(
         config.attributes["connection"] = connection
         command.downgrade(config, "0001")
         assert "iso_group" not in {column["name"] for column in sa.inspect(connection).get_columns("points")}
-    with pytest.raises(StoreError, match=r"no such column: points\.iso_group"):
+    with pytest.raises(StoreError, match=r"is of an older form \(0001; .*`raceway up`"):
         open_store(settings.database)
     with reading(open_store(settings.database, migrate=True)) as connection:
         assert point_rows(connection) == [_GROUPED.changed(iso_group=None)]
@@ -83,8 +86,31 @@ def test_a_store_of_the_first_form_is_brought_to_todays_with_all_that_it_holds(
         assert (step.point_id, step.entry.action, step.entry.after) == (_GROUPED.id, "raise", "unacknowledged")
 
 
+@pytest.mark.parametrize("migrate", [True, False])
+def test_a_store_of_a_newer_raceway_is_refused_and_left_as_it_is(
+    migrate: bool, engine: sa.Engine, settings: Settings
+) -> None:
+    with writing(engine) as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0099'"))
+    with pytest.raises(StoreError, match=r"made by a newer Raceway \(its form is '0099'"):
+        open_store(settings.database, migrate=migrate)
+    store = next(finding for finding in examine(settings) if finding.what == "store")
+    assert "made by a newer Raceway" in store.detail
+    with reading(engine) as connection:
+        assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one() == "0099"
+
+
+def test_a_store_of_todays_form_is_opened_without_alembic(engine: sa.Engine, settings: Settings) -> None:
+    del engine
+    script = (
+        "import sys; from app.store import open_store; "
+        f"open_store({settings.database!r}, migrate=True); sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 def test_a_store_without_tables_or_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no such table"):
+    with pytest.raises(StoreError, match="holds no store yet; `raceway up`"):
         open_store(f"sqlite:///{tmp_path / 'empty.db'}")
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be used"):

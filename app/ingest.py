@@ -21,7 +21,7 @@ from app.logs import log
 from app.mqtt import Broker, BrokerError, broker_of, connect, make_client, protocol_of
 from app.numerics import keep_freed_memory
 from app.pipeline import Outcome, Pipeline
-from app.retention import thin_reports, thin_waveforms, trim_events
+from app.retention import Place, thin_reports, thin_waveforms, trim_events
 from app.settings import Settings
 from app.store import open_store, writing
 from app.wire import ROOT
@@ -69,6 +69,7 @@ class Ingest:
         self._stopped = threading.Event()
         self._client: paho.Client | None = None
         self._thinned_s = -_THIN_EVERY_S
+        self._waveforms_to = self._reports_to = Place()
 
     def stop(self) -> None:
         """Let `run` end after the batch in hand."""
@@ -207,19 +208,25 @@ class Ingest:
                     client.ack(delivery.mid, delivery.qos)
 
     def _thin(self) -> None:
+        """Thin one portion; the next one, if there is more, after the batch that comes: what arrives does not wait."""
         if time.monotonic() - self._thinned_s < _THIN_EVERY_S:
             return
-        self._thinned_s = time.monotonic()
+        now_ns, keep, more = self._clock_ns(), self._settings, False
         try:
-            now_ns, keep = self._clock_ns(), self._settings
             with writing(self._engine) as connection:
-                waveforms = thin_waveforms(connection, now_ns=now_ns, keep_h=keep.keep_waveforms_h)
-                reports = thin_reports(connection, now_ns=now_ns, keep_h=keep.keep_reports_h)
+                waveforms = thin_waveforms(
+                    connection, now_ns=now_ns, keep_h=keep.keep_waveforms_h, after=self._waveforms_to
+                )
+                reports = thin_reports(connection, now_ns=now_ns, keep_h=keep.keep_reports_h, after=self._reports_to)
                 events = trim_events(connection, now_ns=now_ns, keep_h=keep.keep_events_h)
         except sa.exc.SQLAlchemyError as error:
             log("error", "store not thinned", error=str(getattr(error, "orig", error)))
         else:
-            log("debug", "store thinned", waveforms=waveforms, reports=reports, events=events)
+            self._waveforms_to, self._reports_to = waveforms.after, reports.after
+            more = waveforms.more or reports.more
+            log("debug", "store thinned", waveforms=waveforms.dropped, reports=reports.dropped, events=events)
+        if not more:
+            self._thinned_s = time.monotonic()
 
 
 def run_ingest(settings: Settings, *, stopped: threading.Event) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 __all__ = [
@@ -55,6 +56,8 @@ metadata = MetaData()
 
 # SQLite numbers rows by an INTEGER primary key only; PostgreSQL wants 64 bits.
 _Id = BigInteger().with_variant(Integer, "sqlite")
+# Rows of blocks stay for ever, most of them without their samples.
+_KEPT = text("waveform IS NOT NULL")
 
 points = Table(
     "points",
@@ -103,6 +106,8 @@ blocks = Table(
     Column("waveform", LargeBinary),
     UniqueConstraint("point_id", "sequence", "start_ns", name="one_block"),
     Index("blocks_by_end", "point_id", "end_ns"),
+    Index("kept_by_end", "point_id", "end_ns", sqlite_where=_KEPT, postgresql_where=_KEPT),
+    Index("kept_by_arrival", "arrived_ns", sqlite_where=_KEPT, postgresql_where=_KEPT),
 )
 
 windows = Table(

@@ -46,7 +46,7 @@ __all__ = [
 
 _MIGRATIONS = resources.files("app") / "migrations"
 # Where the migrations end, as a test holds it: alembic takes long to import, and a store is opened often.
-_FORM = "0013"
+_FORM = "0015"
 
 
 class StoreError(RacewayError):

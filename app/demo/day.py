@@ -20,7 +20,7 @@ from app.demo.plant import HOURS, draw_plant
 from app.demo.world import HOUR_NS, Running
 from app.intake import Arrival
 from app.learner import waiting_points
-from app.retention import thin_waveforms
+from app.retention import Place, thin_waveforms
 from app.retraining.records import unfinished_run
 from app.schema import alarms, points
 from app.settings import Settings
@@ -313,10 +313,16 @@ class Day:
         for child, _ in told:
             child.answer()
 
+    def _thin(self) -> None:
+        after, more, keep_h = Place(), True, self.settings.keep_waveforms_h
+        with writing(self.engine) as connection:
+            while more:
+                portion = thin_waveforms(connection, now_ns=self._now_ns, keep_h=keep_h, after=after)
+                after, more = portion.after, portion.more
+
     def _retrain(self) -> None:
         """Run the nightly job; where it is killed, see who serves, and run it again."""
-        with writing(self.engine) as connection:
-            thin_waveforms(connection, now_ns=self._now_ns, keep_h=self.settings.keep_waveforms_h)
+        self._thin()
         self.nights += 1
         job = self.learners[0]
         before = self._champions()

@@ -222,6 +222,6 @@ def test_waveforms_that_were_labelled_stay(engine: sa.Engine) -> None:
     _give(engine, "reject", first_ns=13 * _S + 1, last_ns=15 * _S)
     _give(engine, "note", first_ns=17 * _S, last_ns=18 * _S, why="greased")
     with writing(engine) as connection:
-        assert thin_waveforms(connection, now_ns=3600 * _S, keep_h=0.5) == 8
+        assert thin_waveforms(connection, now_ns=3600 * _S, keep_h=0.5).dropped == 8
         kept = sa.select(blocks.c.sequence).where(blocks.c.waveform.is_not(None)).order_by(blocks.c.sequence)
         assert connection.execute(kept).scalars().all() == [13, 14]

@@ -376,8 +376,8 @@ def test_old_reports_are_thinned_to_one_an_hour_but_around_alarms(pipeline: Pipe
     said[8] = alarming(8, now_ns=begin_ns + 80 * minute_ns)
     _take(pipeline, *said)
     with writing(engine) as connection:
-        assert thin_reports(connection, now_ns=begin_ns + 3 * hour_ns, keep_h=3.0) == 0
-        assert thin_reports(connection, now_ns=begin_ns + 4 * hour_ns, keep_h=2.0) > 0
+        assert thin_reports(connection, now_ns=begin_ns + 3 * hour_ns, keep_h=3.0).dropped == 0
+        assert thin_reports(connection, now_ns=begin_ns + 4 * hour_ns, keep_h=2.0).dropped > 0
     with reading(engine) as connection:
         left = [one.number for one in reports_of(connection, _KEY, most=99)]
     # The first of both hours, the alarm's with the report that ended it, and all of the last hour.

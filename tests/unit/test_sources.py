@@ -130,7 +130,7 @@ def test_old_waveforms_go_except_around_alarms(settings: Settings) -> None:
     pipeline.process(pipeline.prepare(arrivals(0, 4)), now_ns=NOW_NS)
     hour_ns = 3_600_000_000_000
     with writing(engine) as connection:
-        assert thin_waveforms(connection, now_ns=NOW_NS + hour_ns, keep_h=2.0) == 0
+        assert thin_waveforms(connection, now_ns=NOW_NS + hour_ns, keep_h=2.0).dropped == 0
         values = {
             "point_id": str(POINT),
             "raised_ns": NOW_NS,
@@ -139,9 +139,9 @@ def test_old_waveforms_go_except_around_alarms(settings: Settings) -> None:
             "ratio": 2.0,
         }
         connection.execute(alarms.insert().values(**values))
-        assert thin_waveforms(connection, now_ns=NOW_NS + 3 * hour_ns, keep_h=2.0) == 0
+        assert thin_waveforms(connection, now_ns=NOW_NS + 3 * hour_ns, keep_h=2.0).dropped == 0
         connection.execute(alarms.delete())
-        assert thin_waveforms(connection, now_ns=NOW_NS + 3 * hour_ns, keep_h=2.0) == 4
+        assert thin_waveforms(connection, now_ns=NOW_NS + 3 * hour_ns, keep_h=2.0).dropped == 4
 
 
 def test_settings_come_from_flags_before_environment_before_file(

@@ -18,9 +18,8 @@ from features.contract import WATCHED
 
 __all__ = ["Excerpt", "Past", "excerpt_near", "kept_spans", "nearest_kept", "past"]
 
-# Windows and blocks that are looked through at most; older ones are not seen.
+# Windows that are looked through at most; older ones are not seen.
 _MOST_LOOKED = 200_000
-_MOST_NEAR = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +118,7 @@ def _features(rows: Sequence[tuple[str, bytes]]) -> NDArray[np.float32]:
 
 
 def nearest_kept(engine: Engine, point_id: str, at_ns: int | None = None) -> int | None:
-    """End of the last block up to a time whose samples are kept, else of the first one after it.
+    """End of the block nearest to a time of those whose samples are kept; of two as near, of the earlier one.
 
     Parameters
     ----------
@@ -128,35 +127,61 @@ def nearest_kept(engine: Engine, point_id: str, at_ns: int | None = None) -> int
     at_ns : int or None
         None for the latest there is.
     """
-    one = blocks.c
-    own = one.point_id == point_id
-    before = own if at_ns is None else own & (one.end_ns <= at_ns)
+    one, own = blocks.c, _kept(point_id)
+    until = own if at_ns is None else own & (one.end_ns <= at_ns)
+    latest = sa.select(one.end_ns).where(until).order_by(one.end_ns.desc()).limit(1)
     with reading(engine) as connection:
-        found: int | None = connection.execute(_first_kept(before, one.end_ns.desc())).scalar()
-        if found is None and at_ns is not None:
-            found = connection.execute(_first_kept(own & (one.end_ns > at_ns), one.end_ns.asc())).scalar()
-    return found
+        before: int | None = connection.execute(latest).scalar()
+        if at_ns is None:
+            return before
+        following = sa.select(one.end_ns, one.start_ns).where(own, one.end_ns > at_ns).order_by(one.end_ns).limit(1)
+        after = connection.execute(following).first()
+    if after is None or (before is not None and at_ns - before <= max(0, after.start_ns - at_ns)):
+        return before
+    return int(after.end_ns)
 
 
-def _first_kept(own: sa.ColumnElement[bool], order: sa.UnaryExpression[int]) -> sa.Select[Any]:
-    kept = blocks.c.waveform.is_not(None).label("kept")
-    near = sa.select(blocks.c.end_ns, kept).where(own).order_by(order).limit(_MOST_NEAR).subquery()
-    ordered = near.c.end_ns.desc() if order.modifier is sa.sql.operators.desc_op else near.c.end_ns.asc()
-    return sa.select(near.c.end_ns).where(near.c.kept).order_by(ordered).limit(1)
+def _kept(point_id: str) -> sa.ColumnElement[bool]:
+    """Blocks of a point whose samples are kept, for which there is an index of their own."""
+    return (blocks.c.point_id == point_id) & blocks.c.waveform.is_not(None)
 
 
 def kept_spans(engine: Engine, point_id: str, *, since_ns: int = 0, most: int) -> list[int]:
-    """Ends of blocks whose samples are kept, evenly over those there are, oldest first."""
-    one = blocks.c
-    own = (one.point_id == point_id) & (one.end_ns > since_ns)
-    kept = one.waveform.is_not(None).label("kept")
-    near = sa.select(one.end_ns, kept).where(own).order_by(one.end_ns.desc()).limit(_MOST_NEAR).subquery()
-    query = sa.select(near.c.end_ns).where(near.c.kept).order_by(near.c.end_ns)
+    """Ends of blocks whose samples are kept, evenly over the time that they cover, oldest first.
+
+    Parameters
+    ----------
+    engine : Engine
+    point_id : str
+    since_ns : int
+        Time after which they end.
+    most : int
+        Most ends given.
+    """
+    end_ns, own = blocks.c.end_ns, _kept(point_id) & (blocks.c.end_ns > since_ns)
     with reading(engine) as connection:
-        ends = connection.execute(query).scalars().all()
-    if len(ends) <= most:
-        return list(ends)
+        ends = connection.execute(sa.select(end_ns).where(own).order_by(end_ns).limit(most + 1)).scalars().all()
+        if len(ends) <= most:
+            return list(ends)
+        latest = connection.execute(sa.select(end_ns).where(own).order_by(end_ns.desc()).limit(1)).scalar_one()
+        step_ns = latest - ends[0]
+        # Where pauses swallow steps, shorter ones find more; of a step of none there are enough, as was seen.
+        ends = []
+        while len(ends) < most:
+            step_ns //= 4
+            ends = sorted({*connection.execute(_strides(own, step_ns)).scalars(), latest})
     return [ends[round(i)] for i in np.linspace(0, len(ends) - 1, most)]
+
+
+def _strides(own: sa.ColumnElement[bool], step_ns: int) -> sa.Select[Any]:
+    """The first end of blocks, and from each the first that is more than a step later: one look-up for each."""
+    end_ns = blocks.c.end_ns
+    begun = sa.select(sa.select(end_ns).where(own).order_by(end_ns).limit(1).scalar_subquery().label("end_ns"))
+    found = begun.cte("found", recursive=True)
+    later = sa.select(end_ns).where(own, end_ns > found.c.end_ns + step_ns).order_by(end_ns).limit(1)
+    following = later.scalar_subquery().correlate(found)
+    found = found.union_all(sa.select(following).where(found.c.end_ns.is_not(None)))
+    return sa.select(found.c.end_ns).where(found.c.end_ns.is_not(None)).order_by(found.c.end_ns)
 
 
 def excerpt_near(engine: Engine, row: PointRow, *, at_ns: int | None = None, span_s: float) -> Excerpt | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from plans import plans_of
 from sqlalchemy import Connection, Engine
 
 import app.ingest
@@ -52,24 +51,6 @@ def _kept(connection: Connection) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
-@contextmanager
-def _plans(engine: Engine) -> Iterator[list[str]]:
-    """How SQLite finds the rows of each statement that is run inside."""
-    plans: list[str] = []
-
-    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        del connection
-        if statement.lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "WITH")):
-            found = cursor.connection.cursor()
-            plans.extend(row[3] for row in found.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
-
-    sa.event.listen(engine, "before_cursor_execute", explain)
-    try:
-        yield plans
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", explain)
-
-
 def test_waveforms_go_by_portions_and_what_stays_is_looked_at_once(engine: Engine) -> None:
     _blocks(engine, 10)
     _insert(engine, alarms, [{"raised_ns": 64 * _S, "cleared_ns": 65 * _S, "window_start_ns": 0, "tag": "health"}])
@@ -90,7 +71,7 @@ def test_waveforms_go_by_portions_and_what_stays_is_looked_at_once(engine: Engin
 def test_waveforms_are_found_by_an_index_among_blocks_without_any(engine: Engine) -> None:
     _blocks(engine, 50, waveform=None)
     _blocks(engine, 5, first=50)
-    with _plans(engine) as plans, writing(engine) as connection:
+    with plans_of(engine) as plans, writing(engine) as connection:
         assert thin_waveforms(connection, now_ns=_HOUR_NS, keep_h=0.5, after=Place(1, 1)).dropped == 5
     assert any("kept_by_arrival" in plan for plan in plans)
     assert not any(plan.startswith("SCAN blocks") or "TEMP B-TREE" in plan for plan in plans), plans
@@ -150,7 +131,7 @@ def test_a_report_of_a_clock_that_was_set_back_holds_no_other_up(engine: Engine)
 
 def test_reports_are_found_by_their_indices(engine: Engine) -> None:
     _reports(engine, list(range(0, 60, 10)))
-    with _plans(engine) as plans, writing(engine) as connection:
+    with plans_of(engine) as plans, writing(engine) as connection:
         assert thin_reports(connection, now_ns=3 * _HOUR_NS, keep_h=1.0).dropped == 5
     assert not any(plan.startswith("SCAN node_reports") or "TEMP B-TREE" in plan for plan in plans), plans
 

@@ -77,7 +77,7 @@ class Judged:
     frozen, recent : Share
         Healthy windows above the threshold.
     alarms : int
-        Alarms that its scores of the healthy windows raise, with the service's hysteresis.
+        Alarms that its scores of the healthy windows raise, with the service's hysteresis and delays.
     calibration : mapping of float to Share
         Recent windows above the level of the tail that stands for a rate, by rate; empty where the tail is not known.
     detected : mapping of str to float
@@ -169,6 +169,8 @@ def judge(
     tail: Tail | None,
     frozen: NDArray[np.float32],
     recent: NDArray[np.float32],
+    frozen_ns: NDArray[np.int64],
+    recent_ns: NDArray[np.int64],
     faults: Mapping[str, NDArray[np.float32]],
     alarmed: Mapping[str, NDArray[np.float32]],
     alarm: AlarmConfig,
@@ -187,6 +189,8 @@ def judge(
         Of its scores in health, where that is known.
     frozen, recent : ndarray, shape (windows, features)
         Healthy windows, in time order.
+    frozen_ns, recent_ns : ndarray of int64, shape (windows,)
+        When these ended, by the sensor's clock: delays of the alarm are counted in it.
     faults, alarmed : mapping of str to ndarray, shape (windows, features)
         Windows with faults laid over them, and windows in alarms, by kind.
     alarm : AlarmConfig
@@ -205,7 +209,7 @@ def judge(
         threshold=threshold,
         frozen=share_above(of_frozen, threshold, confidence=policy.confidence),
         recent=share_above(of_recent, threshold, confidence=policy.confidence),
-        alarms=_alarms(of_frozen / threshold, alarm) + _alarms(of_recent / threshold, alarm),
+        alarms=_alarms(of_frozen / threshold, frozen_ns, alarm) + _alarms(of_recent / threshold, recent_ns, alarm),
         calibration={
             rate: share_above(of_recent, level, confidence=policy.confidence) for rate, level in levels.items()
         },
@@ -215,9 +219,10 @@ def judge(
     )
 
 
-def _alarms(ratios: Floats, config: AlarmConfig) -> int:
+def _alarms(ratios: Floats, ends_ns: NDArray[np.int64], config: AlarmConfig) -> int:
     alarm = Alarm()
-    return sum(alarm.update(ratio, config=config) == "raised" for ratio in ratios.tolist())
+    told = zip(ratios.tolist(), ends_ns.tolist(), strict=True)
+    return sum(alarm.update(ratio, config=config, at_ns=end_ns) == "raised" for ratio, end_ns in told)
 
 
 def gate(

@@ -25,7 +25,7 @@ from app.fleet.starting import next_version
 from app.retraining.frozen import FrozenWindows, freeze, read_frozen, write_frozen
 from app.retraining.promotion import JOB
 from app.retraining.records import BASELINE, NODE_HEALTH, Task, tasks_of
-from app.retraining.selection import NotReadyError, Selection, features_of, select
+from app.retraining.selection import NotReadyError, Selection, ends_of, features_of, select
 from app.retraining.steps import Context, Done, Step, shown, take_place
 from app.store import PointRow, point_rows, reading
 from edge.node.package import read_private_key
@@ -50,6 +50,7 @@ _HELD_OUT_OF = 3
 _SCALE, _TAIL = 64, 64
 # Places, in the features that are stored, of those that a node computes.
 _COLUMNS = tuple(WATCHED.index(NODE.names[i]) for i in CHOSEN)
+_Score = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
 
 def look_at_points(context: Context, task: Task) -> Done:
@@ -173,44 +174,42 @@ def judge_machines(context: Context, task: Task) -> Done:
 
 def _judged(context: Context, task: Task, network: bytes) -> Judged:
     chosen = task.findings["select"]
-    parts = []
-    for point, ids in chosen["points"].items():
-        if _machine(point) not in chosen["held_out"]:
-            continue
-        with reading(context.engine) as connection:
-            row = next(row for row in point_rows(connection) if row.id == point)
-            frozen = read_frozen(connection, row)
-            learned, recent = (_features(connection, ids[part]) for part in ("learned", "recent"))
+    judging = (point for point in chosen["points"] if _machine(point) in chosen["held_out"])
+    return pooled([_judged_at(context, point, chosen["points"][point], network) for point in judging])
+
+
+def _judged_at(context: Context, point: str, ids: Mapping[str, list[int]], network: bytes) -> Judged:
+    with reading(context.engine) as connection:
+        row = next(row for row in point_rows(connection) if row.id == point)
+        frozen = read_frozen(connection, row)
         if frozen is None:
             raise NotReadyError(f"{point} learns anew; its frozen windows are no longer its own")
-        parts.append(_commissioned(context, network, learned, recent, frozen))
-    return pooled(parts)
-
-
-def _commissioned(
-    context: Context,
-    network: bytes,
-    learned: NDArray[np.float32],
-    recent: NDArray[np.float32],
-    frozen: FrozenWindows,
-) -> Judged:
-    scaler = Scaler.learn(learned[:_SCALE])
-
-    def score(features: NDArray[np.float32]) -> NDArray[np.float64]:
-        scaled = scaler.apply(features)
-        return reconstruction_error(scaled, run_int8(network, scaled))
-
-    tail = Tail.learn(score(learned[_SCALE : _SCALE + _TAIL]))
+        learned, recent = (_features(connection, ids[part]) for part in ("learned", "recent"))
+        frozen_ns, recent_ns = (ends_of(connection, np.array(own)) for own in (frozen.ids, ids["recent"]))
+    score, tail = _commissioned(network, learned)
     return judge(
         score,
         threshold=tail.level(context.settings.false_alarm_rate),
         tail=tail,
         frozen=frozen.healthy[:, _COLUMNS],
         recent=recent,
+        frozen_ns=frozen_ns,
+        recent_ns=recent_ns,
         faults={kind: features[:, _COLUMNS] for kind, features in frozen.faults.items()},
         alarmed={},
         alarm=context.settings.alarm(),
     )
+
+
+def _commissioned(network: bytes, learned: NDArray[np.float32]) -> tuple[_Score, Tail]:
+    """What a node makes of the network with its first windows: its scores, and their tail in health."""
+    scaler = Scaler.learn(learned[:_SCALE])
+
+    def score(features: NDArray[np.float32]) -> NDArray[np.float64]:
+        scaled = scaler.apply(features)
+        return reconstruction_error(scaled, run_int8(network, scaled))
+
+    return score, Tail.learn(score(learned[_SCALE : _SCALE + _TAIL]))
 
 
 def _cost(network: bytes) -> tuple[dict[str, int], tuple[str, ...]]:

@@ -26,7 +26,17 @@ from app.store import PointRow, features_from_blob
 from features.contract import WATCHED
 from features.errors import RacewayError
 
-__all__ = ["Amounts", "NotReadyError", "Places", "Selection", "features_of", "healthy_since", "places_of", "select"]
+__all__ = [
+    "Amounts",
+    "NotReadyError",
+    "Places",
+    "Selection",
+    "ends_of",
+    "features_of",
+    "healthy_since",
+    "places_of",
+    "select",
+]
 
 Ids = NDArray[np.int64]
 
@@ -201,12 +211,21 @@ def places_of(connection: Connection, row: PointRow) -> Places:
 
 def features_of(connection: Connection, ids: Ids) -> NDArray[np.float32]:
     """Features of windows in the order of their ids' array, shape (windows, features)."""
-    found: dict[int, bytes] = {}
+    return np.stack([features_from_blob(one) for one in _of_windows(connection, ids, windows.c.features)])
+
+
+def ends_of(connection: Connection, ids: Ids) -> Ids:
+    """When windows ended, in the order of their ids' array; ns."""
+    return np.array(_of_windows(connection, ids, windows.c.end_ns), dtype=np.int64)
+
+
+def _of_windows(connection: Connection, ids: Ids, column: sa.Column[Any]) -> list[Any]:
+    found: dict[int, Any] = {}
     for first in range(0, ids.size, _CHUNK):
         chunk = ids[first : first + _CHUNK].tolist()
-        query = sa.select(windows.c.id, windows.c.features).where(windows.c.id.in_(chunk))
-        found |= {row.id: row.features for row in connection.execute(query)}
-    return np.stack([features_from_blob(found[one]) for one in ids.tolist()])
+        query = sa.select(windows.c.id, column).where(windows.c.id.in_(chunk))
+        found |= {row[0]: row[1] for row in connection.execute(query)}
+    return [found[one] for one in ids.tolist()]
 
 
 def _said(connection: Connection, point_id: str) -> _Said:

@@ -15,7 +15,7 @@ from app.labels.records import latest_label
 from app.retraining.frozen import FrozenWindows, freeze, read_frozen, write_frozen
 from app.retraining.promotion import JOB, OvertakenError, latest_promotion, promote
 from app.retraining.records import BASELINE, Outcome, Run, Task, judged_before
-from app.retraining.selection import Amounts, NotReadyError, features_of, select
+from app.retraining.selection import Amounts, NotReadyError, ends_of, features_of, select
 from app.settings import Settings
 from app.store import PointRow, point_rows, reading
 from features.contract import WATCHED
@@ -248,7 +248,9 @@ def pass_gate(context: Context, task: Task) -> Done:
         frozen = read_frozen(connection, row)
         assert frozen is not None
         chosen = task.findings["select"]
-        recent = features_of(connection, np.array(chosen["recent"], dtype=np.int64))
+        recent_ids = np.array(chosen["recent"], dtype=np.int64)
+        recent = features_of(connection, recent_ids)
+        frozen_ns, recent_ns = ends_of(connection, frozen.ids), ends_of(connection, recent_ids)
         alarmed = {
             kind: features_of(connection, np.array(ids, dtype=np.int64)) for kind, ids in chosen["alarmed"].items()
         }
@@ -264,6 +266,8 @@ def pass_gate(context: Context, task: Task) -> Done:
                 tail=tail_of(bundle),
                 frozen=frozen.healthy,
                 recent=recent,
+                frozen_ns=frozen_ns,
+                recent_ns=recent_ns,
                 faults=frozen.faults,
                 alarmed=alarmed,
                 rejected=rejected,

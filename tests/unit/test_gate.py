@@ -82,6 +82,8 @@ def test_a_model_is_judged_by_counting(rng: np.random.Generator) -> None:
         tail=tail,
         frozen=frozen,
         recent=recent,
+        frozen_ns=np.arange(50),
+        recent_ns=np.arange(60),
         faults={"outer": outer},
         alarmed={"inner": alarmed},
         rejected=recent[:20],
@@ -97,6 +99,33 @@ def test_a_model_is_judged_by_counting(rng: np.random.Generator) -> None:
     assert found.alarms == rises
     for rate in CALIBRATED:
         assert found.calibration[rate].passed == sum(x > tail.level(rate) for x in recent.ravel().tolist())
+
+
+def test_alarms_of_a_plant_with_delays_are_counted_in_the_time_of_the_windows() -> None:
+    def alarms(alarm: AlarmConfig, *, apart_s: int) -> int:
+        ratios = np.array([0.0, 2.0, 0.0, 2.0, 2.0, 0.0, 2.0, 2.0, 2.0], np.float32).reshape(-1, 1)
+        ends_ns = np.arange(9) * apart_s * 10**9
+        return judge(
+            lambda features: features[:, 0].astype(np.float64),
+            threshold=1.0,
+            tail=None,
+            frozen=ratios,
+            recent=np.zeros_like(ratios),
+            frozen_ns=ends_ns,
+            recent_ns=ends_ns,
+            faults={},
+            alarmed={},
+            alarm=alarm,
+        ).alarms
+
+    # By hand: three bursts; one window long, two, three. With an hour between windows the last two last long enough.
+    at_once = AlarmConfig(raise_after=1, clear_after=1)
+    assert alarms(at_once, apart_s=1) == 3
+    assert alarms(replace(at_once, on_delay_s=1800.0), apart_s=3600) == 2
+    assert alarms(replace(at_once, on_delay_s=7200.0), apart_s=3600) == 1
+    assert alarms(replace(at_once, on_delay_s=1800.0), apart_s=1) == 0
+    # A single window below does not clear: what follows is the same alarm.
+    assert alarms(replace(at_once, off_delay_s=1800.0), apart_s=1) == 1
 
 
 def test_no_windows_give_no_share() -> None:

@@ -265,6 +265,14 @@ def test_a_challenger_that_sees_less_is_refused_and_says_what(
     assert (settings.bundles / str(second.challenger)).exists()
 
 
+@pytest.mark.usefixtures("copying")
+def test_a_plant_whose_alarms_have_delays_is_retrained(engine: Engine, settings: Settings) -> None:
+    delayed = settings.model_copy(update={"alarm_on_delay_s": 0.2, "alarm_off_delay_s": 0.5})
+    task = _task(engine, run_job(engine, delayed, force=True))
+    assert task.outcome == "promoted", _reasons(task)
+    assert task.findings["gate"]["champion"]["alarms"] == 0
+
+
 def test_a_challenger_that_alarms_in_health_is_refused(
     engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

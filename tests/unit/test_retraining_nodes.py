@@ -40,7 +40,13 @@ from models.autoencoder import learn_baseline, write_baseline
 from models.bundle import load_bundle, write_bundle
 from models.gate import Judged, Share, pooled, share_above
 
-_SIZES = {"baseline_windows": 48, "retrain_windows": 176, "retrain_judged_windows": 40, "retrain_nodes": True}
+_SIZES = {
+    "baseline_windows": 48,
+    "retrain_windows": 176,
+    "retrain_judged_windows": 40,
+    "retrain_nodes": True,
+    "alarm_on_delay_s": 0.2,
+}
 _POINTS = (POINT, PointId("site", "fan", "drive-end"), PointId("site", "mill", "drive-end"))
 
 

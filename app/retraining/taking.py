@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -13,8 +14,10 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from app.logs import configure_logs, log
 from app.retraining.faultkinds import FAULT_KIND_STEPS
 from app.retraining.lock import LockLostError
 from app.retraining.nodes import NODE_STEPS
@@ -86,10 +89,16 @@ def _tried(context: Context, task: Task) -> Done:
         return Done.ended("waiting", str(error))
     except OvertakenError as error:
         return Done.ended("overtaken", str(error))
-    except LockLostError:
+    except (LockLostError, sa.exc.SQLAlchemyError, MemoryError):
+        # These are of the job and its host, not of this model: the run is broken off and gone on with.
         raise
     except RacewayError as error:
         return Done.ended("failed", str(error))
+    except Exception as error:  # noqa: BLE001  # one model must not end the retraining of all others
+        said = f"{type(error).__name__}: {error}"
+        trace = "".join(traceback.format_exception(error))
+        log("error", "retraining step failed", role=task.role, point=task.point_id, step=task.step, trace=trace)
+        return Done.ended("failed", f"the step {task.step!r} met what was not foreseen: {said}")
 
 
 def after(task: Task, done: Done) -> Task:
@@ -121,6 +130,7 @@ def _begin(settings: Settings) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    configure_logs(level=settings.log_level)
     _own = here(open_store(settings.database), settings)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ from app.retraining.asking import ask, open_asks
 from app.retraining.forcing import force
 from app.retraining.job import retrain, retrain_asked
 from app.retraining.promotion import OvertakenError, latest_promotion, undo
-from app.retraining.records import BASELINE, Options, Task, is_still_refused, runs, tasks_of
+from app.retraining.records import BASELINE, Options, Task, is_still_refused, runs, tasks_of, unfinished_run
 from app.retraining.standing import outcomes_of, progress_of, standings
 from app.retraining.steps import Context, Done
 from app.schema import retraining_tasks
@@ -144,6 +145,43 @@ def test_what_somebody_asks_for_is_retrained_first_and_once(
     asked = retrain_asked(engine, settings, clock_ns=lambda: next(clock))
     assert asked is not None
     assert asked.options.points == (_A,)
+
+
+def test_what_nobody_foresaw_of_one_model_leaves_the_others(
+    engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drift(context: Context, task: Task) -> Done:
+        del context
+        if task.point_id == _A:
+            raise KeyError("a node of the graph")
+        return Done.ended("unchanged", "seen")
+
+    logged: list[dict[str, Any]] = []
+    monkeypatch.setattr(taking, "log", lambda *_, **fields: logged.append(fields))
+    monkeypatch.setattr(taking, "ROLES", {BASELINE: {"drift": drift}})
+    run = retrain(engine, settings, options=Options(), clock_ns=lambda: NOW_NS)
+    with reading(engine) as c:
+        a, b = tasks_of(c, run.id)
+    assert (run.state, a.outcome, b.outcome) == ("done", "failed", "unchanged")
+    assert a.findings["reasons"] == ["the step 'drift' met what was not foreseen: KeyError: 'a node of the graph'"]
+    (failure,) = logged
+    assert (failure["point"], failure["step"]) == (_A, "drift")
+    assert "in drift" in failure["trace"]
+
+
+@pytest.mark.parametrize("error", [MemoryError("full"), sa.exc.OperationalError("SELECT 1", {}, OSError("gone"))])
+def test_what_is_of_the_job_and_not_of_a_model_breaks_the_run_off(
+    engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def drift(context: Context, task: Task) -> Done:
+        del context, task
+        raise error
+
+    monkeypatch.setattr(taking, "ROLES", {BASELINE: {"drift": drift}})
+    with pytest.raises(type(error)):
+        retrain(engine, settings, options=Options(), clock_ns=lambda: NOW_NS)
+    with reading(engine) as c:
+        assert unfinished_run(c) is not None
 
 
 def test_how_models_stand_is_the_latest_word_on_each(engine: Engine, settings: Settings) -> None:

@@ -32,6 +32,7 @@ from app.retraining.records import (
     unfinished_run,
 )
 from app.retraining.report import write_report
+from app.retraining.selection import NotReadyError
 from app.retraining.steps import Done
 from app.retraining.taking import Crew, after, crew, here
 from app.settings import Settings
@@ -325,6 +326,9 @@ def _kept(job: _Job, task: Task, done: Done) -> Task:
         job.keep(changed, write=done.write)
     except OvertakenError as error:
         changed = after(task, Done.ended("overtaken", str(error)))
+        job.keep(changed)
+    except NotReadyError as error:
+        changed = after(task, Done.ended("waiting", str(error)))
         job.keep(changed)
     return changed
 

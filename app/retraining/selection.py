@@ -35,6 +35,7 @@ __all__ = [
     "features_of",
     "healthy_since",
     "places_of",
+    "refuse_while_alarmed",
     "select",
 ]
 
@@ -170,6 +171,21 @@ def select(
     return Selection(champion, start, frozen, recent, learned, alarmed, rejected)
 
 
+def refuse_while_alarmed(connection: Connection, point_id: str) -> None:
+    """Refuse a point at which an alarm stands that nobody rejected.
+
+    Raises
+    ------
+    NotReadyError
+    """
+    _refuse_standing(_said(connection, point_id).faults)
+
+
+def _refuse_standing(spans: Sequence[_Span]) -> None:
+    if any(cleared_ns is None for _, cleared_ns, _ in spans):
+        raise NotReadyError("an alarm stands; what is healthy cannot be told while it does")
+
+
 def healthy_since(connection: Connection, row: PointRow, *, provenance: Mapping[str, Any], amounts: Amounts) -> Places:
     """Healthy windows of a point after its healthy start; refuses as `select` does."""
     everything = places_of(connection, row)
@@ -180,8 +196,7 @@ def _divided(
     everything: Places, spans: Sequence[_Span], provenance: Mapping[str, Any], amounts: Amounts
 ) -> tuple[Places, Places]:
     """The healthy start, and the healthy windows after it."""
-    if any(cleared_ns is None for _, cleared_ns, _ in spans):
-        raise NotReadyError("an alarm stands; what is healthy cannot be told while it does")
+    _refuse_standing(spans)
     if "healthy_start" in provenance:
         start = everything.where(_among(everything, np.array(provenance["healthy_start"], dtype=np.int64)))
     else:

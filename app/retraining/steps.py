@@ -15,7 +15,7 @@ from app.labels.records import latest_label
 from app.retraining.frozen import FrozenWindows, freeze, read_frozen, write_frozen
 from app.retraining.promotion import JOB, OvertakenError, latest_promotion, promote
 from app.retraining.records import BASELINE, Outcome, Run, Task, judged_before
-from app.retraining.selection import Amounts, NotReadyError, ends_of, features_of, select
+from app.retraining.selection import Amounts, NotReadyError, ends_of, features_of, refuse_while_alarmed, select
 from app.settings import Settings
 from app.store import PointRow, point_rows, reading
 from features.contract import WATCHED
@@ -84,13 +84,15 @@ Step = Callable[[Context, Task], Done]
 
 
 def _point(connection: Connection, task: Task) -> PointRow:
-    """The point of a task, where the champion that it is about still watches it."""
+    """The point of a task, where the champion that it is about still watches it and no alarm stands."""
     row = next((found for found in point_rows(connection) if found.id == task.point_id), None)
     if row is None or row.state != "watching" or row.bundle is None:
         state = "gone" if row is None else row.state
         raise NotReadyError(f"the point is {state}; only one that is watched is retrained")
     if row.bundle != task.champion:
         raise OvertakenError("another model serves by now than the one that was challenged")
+    # Of every step: days may lie between two where the job was broken off.
+    refuse_while_alarmed(connection, row.id)
     return row
 
 
@@ -296,19 +298,27 @@ def shown(judged: Judged) -> dict[str, Any]:
 
 
 def take_place(context: Context, task: Task) -> Done:
-    """Let the challenger serve, in the transaction that keeps the step."""
+    """Let the challenger serve, in the transaction that keeps the step; not while an alarm stands."""
     assert task.challenger is not None
-    write = partial(
-        promote,
-        user=JOB,
+    write = partial(_write_place, task=task, run_id=context.run.id, now_ns=context.now_ns)
+    return Done(outcome="promoted", reasons=("it lost nothing that it may not lose",), write=write)
+
+
+def _write_place(connection: Connection, *, task: Task, run_id: str, now_ns: int) -> None:
+    assert task.challenger is not None
+    promote(
+        connection,
+        JOB,
         role=task.role,
         point_id=task.point_id,
         champion=task.champion,
         challenger=task.challenger,
-        run_id=context.run.id,
-        now_ns=context.now_ns,
+        run_id=run_id,
+        now_ns=now_ns,
     )
-    return Done(outcome="promoted", reasons=("it lost nothing that it may not lose",), write=write)
+    # With the point's row in hand: ingest raises no alarm there until this is through, and then judges anew.
+    if task.point_id:
+        refuse_while_alarmed(connection, task.point_id)
 
 
 # Steps of a baseline, in order.

@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 import app.retraining.steps as steps
 from app.access.roles import User
 from app.commissioning import relearn
+from app.labels.records import give
 from app.pipeline import Pipeline
 from app.retraining import frozen
 from app.retraining.job import retrain
@@ -38,6 +39,7 @@ from models.bundle import load_bundle, write_bundle
 
 _SIZES = {"baseline_windows": 48, "retrain_windows": 144, "retrain_judged_windows": 40, "retrain_alarm_margin_s": 5.0}
 _AMOUNTS = Amounts(144, 40, 5.0)
+_STANDS = "an alarm stands; what is healthy cannot be told while it does"
 # Where a job with one model that is promoted can be broken off.
 _PLACES = [
     "run begun",
@@ -324,10 +326,40 @@ def _alarm(engine: Engine, *, first: int, last: int | None, kind: str = "outer")
 def test_while_an_alarm_stands_nothing_is_learned(engine: Engine, settings: Settings) -> None:
     _alarm(engine, first=150, last=None)
     task = _task(engine, run_job(engine, settings, force=True))
-    assert (task.outcome, _reasons(task)) == (
-        "waiting",
-        "an alarm stands; what is healthy cannot be told while it does",
-    )
+    assert (task.outcome, _reasons(task)) == ("waiting", _STANDS)
+
+
+@pytest.mark.usefixtures("copying")
+@pytest.mark.parametrize("step", ["select", "train", "gate"])
+def test_a_run_that_is_gone_on_with_promotes_nothing_while_an_alarm_stands(settings: Settings, step: str) -> None:
+    champion = _champion(settings)
+    assert killed_at(settings, f"baseline {POINT} {step} kept", force=True) == 9
+    engine = open_store(settings.database)
+    _alarm(engine, first=210, last=None)
+    task = _task(engine, run_job(engine, settings, force=True))
+    assert (task.outcome, _reasons(task)) == ("waiting", _STANDS)
+    assert _point(engine).bundle == champion
+
+
+@pytest.mark.usefixtures("copying")
+def test_an_alarm_of_the_last_moment_keeps_the_champion_and_a_rejected_one_does_not(
+    engine: Engine, settings: Settings
+) -> None:
+    champion = _point(engine).bundle
+
+    def hook(place: str) -> None:
+        if place == f"baseline {POINT} promote worked":
+            _alarm(engine, first=210, last=None)
+
+    task = _task(engine, run_job(engine, settings, force=True, hook=hook))
+    assert (task.outcome, _reasons(task)) == ("waiting", _STANDS)
+    assert _point(engine).bundle == champion
+    with writing(engine) as connection:
+        one = connection.execute(sa.select(alarms.c.id)).scalar_one()
+        give(connection, User("kim", "operator"), point_name(), "reject", now_ns=NOW_NS, alarm_id=one)
+    options = Options(force=True)
+    again = _task(engine, retrain(engine, settings, options=options, clock_ns=lambda: clock_ns() + 1_000_000))
+    assert again.outcome == "promoted", _reasons(again)
 
 
 def test_no_two_parts_of_a_selection_share_a_sample(engine: Engine) -> None:

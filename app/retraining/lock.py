@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -17,7 +18,7 @@ from app.schema import retraining_lock
 from app.store import reading, writing
 from features.errors import RacewayError
 
-__all__ = ["BusyError", "Lock", "LockLostError", "held_lock"]
+__all__ = ["BusyError", "Lock", "LockLostError", "held_lock", "is_held"]
 
 _NAME = "retraining"
 
@@ -93,11 +94,24 @@ def held_lock(engine: Engine, *, stale_s: float, clock_ns: Callable[[], int]) ->
             connection.execute(retraining_lock.update().where(own).values(holder="", beat_ns=0))
 
 
+def is_held(connection: Connection, *, stale_s: float, now_ns: int) -> bool:
+    """Whether another job would be refused now: one holds the lock that beats and is not known to be gone."""
+    return _is_alive(_found(connection), stale_ns=round(stale_s * 1e9), now_ns=now_ns)
+
+
+def _found(connection: Connection) -> sa.Row[Any]:
+    return connection.execute(sa.select(retraining_lock).where(retraining_lock.c.name == _NAME)).one()
+
+
+def _is_alive(found: sa.Row[Any], *, stale_ns: int, now_ns: int) -> bool:
+    return bool(found.holder) and found.beat_ns > now_ns - stale_ns and not _is_dead(found.holder)
+
+
 def _take(engine: Engine, lock: Lock, *, stale_ns: int) -> None:
     with reading(engine) as connection:
-        found = connection.execute(sa.select(retraining_lock).where(retraining_lock.c.name == _NAME)).one()
+        found = _found(connection)
     now_ns = lock.clock_ns()
-    if found.holder and found.beat_ns > now_ns - stale_ns and not _is_dead(found.holder):
+    if _is_alive(found, stale_ns=stale_ns, now_ns=now_ns):
         who, ago_s = found.holder.rsplit(":", 1)[0], (now_ns - found.beat_ns) / 1e9
         raise BusyError(f"another retraining runs ({who}, last heard of {ago_s:.0f} s ago); one at a time")
     same = (retraining_lock.c.name == _NAME) & (retraining_lock.c.holder == found.holder)

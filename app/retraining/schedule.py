@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from app.logs import log
 from app.process import spawn, stop
 from app.retraining.asking import open_asks
+from app.retraining.lock import is_held
 from app.retraining.records import unfinished_run
 from app.settings import Settings
 from app.store import open_store, reading
@@ -23,8 +24,8 @@ __all__ = ["run_schedule"]
 _POLL_S = 0.5
 # A run that could not begin at its time, such as of a host that slept, begins up to so many seconds late.
 _GRACE_S = 3600
-# What was asked for and not begun, such as while another host retrains, is tried again after so long.
-_ASKED_AGAIN_S = 30.0
+# What was broken off again, or asked for and not begun, is tried again after so long.
+_AGAIN_S = 30.0
 
 
 def run_schedule(settings: Settings, *, stopped: threading.Event, command: tuple[str, ...] = ()) -> None:
@@ -61,38 +62,33 @@ def run_schedule(settings: Settings, *, stopped: threading.Event, command: tuple
     scheduler.add_job(due.set, trigger, coalesce=True, max_instances=1, misfire_grace_time=_GRACE_S)
     scheduler.start()
     engine = open_store(settings.database, migrate=True)
-    if _left_over(engine):
-        due.set()
-    asked_s = -_ASKED_AGAIN_S
+    began_s = -_AGAIN_S
     log("info", "retraining scheduled", schedule=settings.retrain_schedule)
     running: list[subprocess.Popen[bytes]] = []
     try:
         while not stopped.wait(_POLL_S):
             running = [process for process in running if not _ended(process)]
             raceway = command or (sys.executable, "-m", "app.cli", "retrain")
-            if running:
+            is_due = due.is_set()
+            if running or not (is_due or (time.monotonic() - began_s >= _AGAIN_S and _is_wanted(engine, settings))):
                 continue
-            if due.is_set():
-                due.clear()
-                running.append(spawn(raceway, environment=settings.environment()))
-            elif time.monotonic() - asked_s >= _ASKED_AGAIN_S and _is_asked(engine):
-                asked_s = time.monotonic()
-                running.append(spawn((*raceway, "--asked"), environment=settings.environment()))
+            due.clear()
+            began_s = time.monotonic()
+            what = raceway if is_due else (*raceway, "--asked")
+            running.append(spawn(what, environment=settings.environment()))
     finally:
         engine.dispose()
         scheduler.shutdown(wait=False)
         stop(running)
 
 
-def _left_over(engine: Engine) -> bool:
-    with reading(engine) as connection:
-        return unfinished_run(connection) is not None
-
-
-def _is_asked(engine: Engine) -> bool:
+def _is_wanted(engine: Engine, settings: Settings) -> bool:
+    """Whether something was broken off or asked for; where another job is at it, such as on another host, it is not."""
     try:
         with reading(engine) as connection:
-            return bool(open_asks(connection))
+            if unfinished_run(connection) is None and not open_asks(connection):
+                return False
+            return not is_held(connection, stale_s=settings.retrain_stale_s, now_ns=time.time_ns())
     except sa.exc.SQLAlchemyError as error:
         log("error", "store not reached", error=str(getattr(error, "orig", error)))
         return False

@@ -179,6 +179,55 @@ def test_a_run_that_was_broken_off_is_gone_on_with_at_once(engine: Engine, setti
     assert path.read_text() == "x"
 
 
+# A job that takes what was asked for and is gone; the next one goes on with that.
+_BREAKS_OFF = """
+import sys
+from app.retraining.asking import mark_taken, open_asks
+from app.retraining.lock import held_lock
+from app.retraining.records import Options, begin_run
+from app.settings import load_settings
+from app.store import open_store, writing
+engine, now_ns = open_store(load_settings().database), 1_795_000_000_000_000_000
+with held_lock(engine, stale_s=60.0, clock_ns=lambda: now_ns) as lock, writing(engine) as connection:
+    asks = open_asks(connection)
+    if asks:
+        mark_taken(connection, asks, run_id=begin_run(connection, lock, Options(), now_ns=now_ns).id)
+open(sys.argv[1], "a").write("begun" if asks else ", gone on with " + sys.argv[2])
+"""
+
+
+def test_a_run_that_breaks_off_while_the_schedule_runs_is_gone_on_with_too(
+    engine: Engine, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.retraining.schedule._AGAIN_S", 0.1)
+    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 1"})
+    path = tmp_path / "ran"
+    with writing(engine) as connection:
+        ask(connection, User("kim", "engineer"), _POINTS[0], why="", now_ns=_NOW_NS)
+
+    def gone_on_with() -> bool:
+        return path.exists() and "gone on" in path.read_text()
+
+    command = (sys.executable, "-c", _BREAKS_OFF, str(path))
+    _scheduled(never, path, seconds=30.0, until=gone_on_with, command=command)
+    assert path.read_text().startswith("begun, gone on with --asked")
+
+
+def test_a_run_that_another_job_is_at_is_left_to_it(engine: Engine, settings: Settings, tmp_path: Path) -> None:
+    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 1"})
+    path = tmp_path / "ran"
+    with held_lock(engine, stale_s=60.0, clock_ns=time.time_ns) as lock:
+        with writing(engine) as connection:
+            begin_run(connection, lock, Options(), now_ns=_NOW_NS)
+        _scheduled(never, path, seconds=1.5, until=path.exists)
+        assert not path.exists()
+    with writing(engine) as connection:
+        silent_ns = time.time_ns() - round(2e9 * settings.retrain_stale_s)
+        connection.execute(retraining_lock.update().values(holder="elsewhere:7:x", beat_ns=silent_ns))
+    _scheduled(never, path, seconds=60.0, until=path.exists)
+    assert path.read_text() == "x"
+
+
 def test_what_somebody_asks_for_is_begun_at_once(engine: Engine, settings: Settings, tmp_path: Path) -> None:
     never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 1"})
     path = tmp_path / "ran"

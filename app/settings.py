@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from app.access.roles import Role
 from app.alarms.conditions import Conditions
+from app.crontimes import cron_fields
 from app.labels.closures import Closure, built_in_closures, load_closures
 from app.secrecy import HIDDEN, shown_url
 from app.windower import WindowerConfig
@@ -188,9 +189,9 @@ class Settings(BaseSettings):
 
     @field_validator("retrain_schedule")
     @classmethod
-    def _five_fields(cls, schedule: str) -> str:
-        if schedule and len(schedule.split()) != 5:
-            raise ValueError(f"{schedule!r} has not the five fields of cron: minute, hour, day, month, weekday")
+    def _times_of_cron(cls, schedule: str) -> str:
+        if schedule:
+            cron_fields(schedule)
         return schedule
 
     @field_validator("notify_webhook", "workorder_webhook")

@@ -10,6 +10,7 @@ import time
 import sqlalchemy as sa
 from sqlalchemy import Engine
 
+from app.crontimes import cron_fields
 from app.logs import log
 from app.process import spawn, stop
 from app.retraining.asking import open_asks
@@ -17,7 +18,6 @@ from app.retraining.lock import is_held
 from app.retraining.records import unfinished_run
 from app.settings import Settings
 from app.store import open_store, reading
-from features.errors import ParameterError
 
 __all__ = ["run_schedule"]
 
@@ -51,12 +51,7 @@ def run_schedule(settings: Settings, *, stopped: threading.Event, command: tuple
     from apscheduler.schedulers.background import BackgroundScheduler
     from apscheduler.triggers.cron import CronTrigger
 
-    try:
-        trigger = CronTrigger.from_crontab(settings.retrain_schedule, timezone="UTC")
-    except ValueError as error:
-        raise ParameterError(
-            f"retrain_schedule {settings.retrain_schedule!r} is no schedule of cron: {error}"
-        ) from error
+    trigger = CronTrigger(**cron_fields(settings.retrain_schedule), timezone="UTC")
     due = threading.Event()
     scheduler = BackgroundScheduler(timezone="UTC")
     scheduler.add_job(due.set, trigger, coalesce=True, max_instances=1, misfire_grace_time=_GRACE_S)

@@ -169,7 +169,7 @@ def _scheduled(
 
 
 def test_a_run_that_was_broken_off_is_gone_on_with_at_once(engine: Engine, settings: Settings, tmp_path: Path) -> None:
-    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 1"})
+    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 *"})
     path = tmp_path / "ran"
     _scheduled(never, path, seconds=1.0, until=lambda: False)
     assert not path.exists()
@@ -200,7 +200,7 @@ def test_a_run_that_breaks_off_while_the_schedule_runs_is_gone_on_with_too(
     engine: Engine, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.retraining.schedule._AGAIN_S", 0.1)
-    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 1"})
+    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 *"})
     path = tmp_path / "ran"
     with writing(engine) as connection:
         ask(connection, User("kim", "engineer"), _POINTS[0], why="", now_ns=_NOW_NS)
@@ -214,7 +214,7 @@ def test_a_run_that_breaks_off_while_the_schedule_runs_is_gone_on_with_too(
 
 
 def test_a_run_that_another_job_is_at_is_left_to_it(engine: Engine, settings: Settings, tmp_path: Path) -> None:
-    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 1"})
+    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 *"})
     path = tmp_path / "ran"
     with held_lock(engine, stale_s=60.0, clock_ns=time.time_ns) as lock:
         with writing(engine) as connection:
@@ -229,7 +229,7 @@ def test_a_run_that_another_job_is_at_is_left_to_it(engine: Engine, settings: Se
 
 
 def test_what_somebody_asks_for_is_begun_at_once(engine: Engine, settings: Settings, tmp_path: Path) -> None:
-    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 1"})
+    never = settings.model_copy(update={"retrain_schedule": "0 0 29 2 *"})
     path = tmp_path / "ran"
     with writing(engine) as connection:
         ask(connection, User("kim", "engineer"), _POINTS[0], why="", now_ns=_NOW_NS)
@@ -246,23 +246,14 @@ def test_only_what_is_asked_for_goes_with_nothing_else(settings: Settings) -> No
     assert "goes with none of --point, --force and --dry-run" in refused.output
 
 
-def test_the_trigger_is_crons() -> None:
-    from datetime import UTC, datetime
-
-    from apscheduler.triggers.cron import CronTrigger
-
-    default = load_settings().retrain_schedule
-    following = CronTrigger.from_crontab(default, timezone="UTC").get_next_fire_time(
-        None, datetime(2026, 11, 26, 4, 0, tzinfo=UTC)
-    )
-    assert following == datetime(2026, 11, 27, 3, 30, tzinfo=UTC)
-
-
-def test_times_that_are_none_are_refused(settings: Settings) -> None:
-    with pytest.raises(ParameterError, match="has not the five fields of cron"):
+def test_a_wrong_schedule_is_refused_where_it_is_read(settings: Settings) -> None:
+    with pytest.raises(ParameterError, match=r"retrain_schedule: .*'daily' has not the five fields of cron"):
         load_settings(data_dir=settings.data_dir, retrain_schedule="daily")
+    with pytest.raises(ParameterError, match="'61' is no minute of cron"):
+        load_settings(data_dir=settings.data_dir, retrain_schedule="61 3 * * *")
+    assert load_settings(data_dir=settings.data_dir, retrain_schedule="").retrain_schedule == ""
     wrong = settings.model_copy(update={"retrain_schedule": "61 3 * * *"})
-    with pytest.raises(ParameterError, match="is no schedule of cron"):
+    with pytest.raises(ParameterError, match="is no minute of cron"):
         run_schedule(wrong, stopped=threading.Event())
 
 

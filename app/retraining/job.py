@@ -20,6 +20,7 @@ from app.retraining.records import (
     BASELINE,
     DIAGNOSIS,
     NODE_HEALTH,
+    PARTS,
     Options,
     Run,
     Task,
@@ -46,9 +47,6 @@ Hook = Callable[[str], None]
 # After so many beginnings of the same step without an end, a model is given up in this run: it may be what ends us.
 _MOST_ATTEMPTS = 3
 _DRAFT_NS = 3_600_000_000_000
-# Models of one part know nothing of each other; the network that takes longest comes first. That of nodes looks at what
-# the baselines came to.
-_PARTS = ((DIAGNOSIS, BASELINE), (NODE_HEALTH,))
 
 
 def _silent(place: str) -> None:
@@ -248,7 +246,7 @@ def _carried_through(job: _Job, run: Run, progress: Callable[[int, int], None] |
     with reading(job.engine) as connection:
         tasks = tasks_of(connection, run.id)
     done = sum(task.outcome is not None for task in tasks)
-    for part in _PARTS:
+    for part in PARTS:
         left = [task for role in part for task in tasks if task.role == role and task.outcome is None]
         # One of those in hand when a run was broken off may be what ended it: alone, it is blamed alone.
         suspects = [task for task in left if _attempts(task)]

@@ -19,6 +19,7 @@ __all__ = [
     "BASELINE",
     "DIAGNOSIS",
     "NODE_HEALTH",
+    "PARTS",
     "Options",
     "Outcome",
     "Run",
@@ -41,6 +42,9 @@ BASELINE = "baseline"
 DIAGNOSIS = "diagnosis"
 # Role of the network that all nodes judge health with.
 NODE_HEALTH = "node-health"
+# Models of one part know nothing of each other; the network that takes longest comes first. That of nodes looks at what
+# the baselines came to.
+PARTS = ((DIAGNOSIS, BASELINE), (NODE_HEALTH,))
 _FIRST = "drift"
 
 

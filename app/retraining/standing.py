@@ -12,13 +12,15 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from app.retraining.promotion import Promotion, model_name
-from app.retraining.records import BASELINE, Run, Task
+from app.retraining.records import BASELINE, PARTS, Run, Task
 from app.schema import champions, points, promotions, retraining_lock, retraining_runs, retraining_tasks
 
 __all__ = ["Progress", "Standing", "history_of", "outcomes_of", "progress_of", "standings"]
 
 # Runs that are looked through for the latest word on each model.
 _RUNS = 30
+# In which a run takes models in hand, and of how many of those in hand it is said which they are.
+_ORDER, _NAMED = tuple(role for part in PARTS for role in part), 3
 _one = retraining_tasks.c
 
 
@@ -71,7 +73,7 @@ class Progress:
     done, total : int
         Models.
     at : str
-        Model and step that it is at; empty at its end.
+        Models and steps that it is at, the first three of them; empty at its end.
     beat_ns : int or None
         When the job was last heard of; None where nobody holds the lock, such as after a kill.
     """
@@ -141,10 +143,15 @@ def outcomes_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, Cou
 
 def progress_of(connection: Connection, run: Run) -> Progress:
     """Say how far a run is that is not done."""
-    query = sa.select(_one.role, _one.point_id, _one.step, _one.outcome).where(_one.run_id == run.id)
-    rows = connection.execute(query.order_by(_one.role, _one.point_id)).all()
-    left = [row for row in rows if row.outcome is None]
-    at = f"{model_name(left[0].role, left[0].point_id)}, step {left[0].step}" if left else ""
+    own = _one.run_id == run.id
+    counts = sa.select(sa.func.count(), sa.func.count(_one.outcome)).where(own)
+    total, done = connection.execute(counts).one().tuple()
+    query = sa.select(retraining_tasks).where(own & _one.outcome.is_(None)).order_by(_one.point_id)
+    left = sorted(_tasks(connection.execute(query)), key=lambda task: _ORDER.index(task.role))
+    # A step that was begun is counted before it is taken; of one that is done, the next is due.
+    in_hand = [task for task in left if task.findings.get("attempts", {}).get(task.step)] or left[:1]
+    named = [f"{model_name(task.role, task.point_id)}, step {task.step}" for task in in_hand[:_NAMED]]
+    more = [f"{len(in_hand) - _NAMED} more"] if len(in_hand) > _NAMED else []
     lock = connection.execute(sa.select(retraining_lock)).first()
     beat_ns = lock.beat_ns if lock is not None and lock.holder else None
-    return Progress(run.id, len(rows) - len(left), len(rows), at, beat_ns)
+    return Progress(run.id, done, total, "; ".join(named + more), beat_ns)

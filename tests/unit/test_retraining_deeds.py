@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,21 @@ from app.access.roles import ForbiddenError, User
 from app.retraining.asking import ask, open_asks
 from app.retraining.forcing import force
 from app.retraining.job import retrain, retrain_asked
+from app.retraining.lock import held_lock
 from app.retraining.promotion import OvertakenError, latest_promotion, undo
-from app.retraining.records import BASELINE, Options, Task, is_still_refused, runs, tasks_of, unfinished_run
+from app.retraining.records import (
+    BASELINE,
+    DIAGNOSIS,
+    NODE_HEALTH,
+    Options,
+    Task,
+    begin_run,
+    is_still_refused,
+    runs,
+    save_task,
+    tasks_of,
+    unfinished_run,
+)
 from app.retraining.standing import outcomes_of, progress_of, standings
 from app.retraining.steps import Context, Done
 from app.schema import retraining_tasks
@@ -197,6 +211,33 @@ def test_how_models_stand_is_the_latest_word_on_each(engine: Engine, settings: S
     assert (b.point_id, b.task and b.task.outcome, b.bundle, b.undoable) == (_B, "promoted", "challenger-0", True)
     assert [dict(count) for count in counts.values()] == [{"failed": 1}, {"unchanged": 1}]
     assert (progress.done, progress.total, progress.at, progress.beat_ns) == (1, 1, "", None)
+
+
+def test_progress_names_what_is_in_hand_in_the_order_of_the_job(engine: Engine) -> None:
+    def at(*tasks: Task) -> str:
+        with held_lock(engine, stale_s=60.0, clock_ns=lambda: NOW_NS) as lock, writing(engine) as c:
+            save_task(c, lock, tasks)
+        with reading(engine) as c:
+            return progress_of(c, run).at
+
+    with held_lock(engine, stale_s=60.0, clock_ns=lambda: NOW_NS) as lock, writing(engine) as c:
+        run = begin_run(c, lock, Options(), now_ns=NOW_NS)
+    a, kinds, nodes = (
+        Task(run.id, role, point) for role, point in ((BASELINE, _A), (DIAGNOSIS, ""), (NODE_HEALTH, ""))
+    )
+    assert at(nodes, a, kinds) == "diagnosis, step drift"
+    begun = {"attempts": {"drift": 1}}
+    # Of what has begun the first step and not the second, another is at work.
+    assert (
+        at(replace(kinds, step="select", findings=begun), replace(a, findings=begun)) == f"baseline of {_A}, step drift"
+    )
+    learning = replace(kinds, step="train", findings={"attempts": {"drift": 1, "select": 1, "train": 2}})
+    others = [Task(run.id, BASELINE, f"x/y/{i}", findings=begun) for i in range(3)]
+    assert at(learning) == f"diagnosis, step train; baseline of {_A}, step drift"
+    assert at(*others) == f"diagnosis, step train; baseline of {_A}, step drift; baseline of x/y/0, step drift; 2 more"
+    assert at(replace(learning, outcome="promoted"), *(replace(one, outcome="failed") for one in (a, *others))) == (
+        "node-health, step drift"
+    )
 
 
 def test_half_written_bundles_of_killed_runs_are_removed_and_young_ones_left(

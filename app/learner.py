@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -27,12 +28,29 @@ from app.store import (
 from features.contract import WATCHED
 from features.errors import RacewayError
 
-__all__ = ["learn_point", "run_learner", "train_diagnosis", "waiting_points"]
+__all__ = ["baseline_name", "learn_point", "run_learner", "train_diagnosis", "waiting_points"]
 
 _POLL_S = 1.0
 _SEED = 20261123
+# Of the name of a bundle, which is a folder's too: those hold 255 bytes, and the store 200 characters.
+_DIGITS, _MOST_OF_POINT = 8, 150
 # Simulated windows the diagnosis network learns from, how often it sees each, and how many make a draft of it.
 DIAGNOSIS_WINDOWS, DIAGNOSIS_EPOCHS, DIAGNOSIS_DRAFT = 40_000, 20, 8_000
+
+
+def baseline_name(point_id: str, made: str) -> str:
+    """Name the bundle of a point's baseline by the point and by when or in which run it was made.
+
+    Of points whose names come to the same without slashes, such as ``a-b/c`` and ``a/b-c``, a digest tells which.
+
+    Examples
+    --------
+    >>> baseline_name("plant/fan/a", "20261126T033000")
+    'baseline-plant-fan-a-730643a6-20261126T033000'
+    """
+    digest = hashlib.sha256(point_id.encode()).hexdigest()[:_DIGITS]
+    shown = point_id.replace("/", "-").encode()[:_MOST_OF_POINT].decode(errors="ignore")
+    return f"baseline-{shown}-{digest}-{made}"
 
 
 def waiting_points(engine: Engine) -> list[PointRow]:
@@ -67,7 +85,7 @@ def learn_point(engine: Engine, settings: Settings, row: PointRow, *, now_ns: in
     try:
         features = healthy_start(engine, row, n=settings.baseline_windows)
         baseline = learn_baseline(features, convert=to_tflite, seed=_SEED, false_alarm_rate=settings.false_alarm_rate)
-        bundle_id = f"baseline-{row.id.replace('/', '-')}-{_stamp(now_ns)}"
+        bundle_id = baseline_name(row.id, _stamp(now_ns))
         provenance = {"point": row.id, "rate_hz": row.rate_hz, "windows": len(features), "unit": row.unit}
         write_baseline(
             settings.bundles, baseline, bundle_id=bundle_id, contract=WATCHED.hash, seed=_SEED, provenance=provenance

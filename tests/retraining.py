@@ -67,7 +67,8 @@ def learn_by_copying(
     del features
     settings: Settings = context.settings  # type: ignore[attr-defined]
     champion = load_bundle(settings.bundles / row.bundle)  # type: ignore[attr-defined]
-    provenance = {**champion.manifest.provenance, "healthy_start": chosen["start"], "window_ids": chosen["learned"]}
+    learned = {"point": row.id, "healthy_start": chosen["start"], "window_ids": chosen["learned"]}  # type: ignore[attr-defined]
+    provenance = {**champion.manifest.provenance, **learned}
     manifest = replace(champion.manifest, id=bundle_id, provenance=provenance)
     write_bundle(
         settings.bundles,

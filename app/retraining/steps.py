@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
 from app.labels.records import latest_label
+from app.learner import baseline_name
 from app.retraining.frozen import FrozenWindows, freeze, read_frozen, write_frozen
 from app.retraining.promotion import JOB, OvertakenError, latest_promotion, promote
 from app.retraining.records import BASELINE, Outcome, Run, Task, judged_before
@@ -19,6 +20,7 @@ from app.retraining.selection import Amounts, NotReadyError, ends_of, features_o
 from app.settings import Settings
 from app.store import PointRow, point_rows, reading
 from features.contract import WATCHED
+from features.errors import ArtifactError
 from models.bundle import Bundle, load_bundle
 from models.drift import Drift, feature_drift, score_shift
 from models.gate import Judged, gate, judge
@@ -206,10 +208,14 @@ def train_challenger(context: Context, task: Task) -> Done:
         row = _point(connection, task)
         chosen = task.findings["select"]
         features = features_of(connection, np.array(chosen["learned"], dtype=np.int64))
-    bundle_id = f"baseline-{row.id.replace('/', '-')}-{context.run.id}"
+    bundle_id = baseline_name(row.id, context.run.id)
     if not (context.settings.bundles / bundle_id).exists():
         _learn(context, row, features, bundle_id, chosen)
     manifest = load_bundle(context.settings.bundles / bundle_id).manifest
+    if manifest.provenance.get("point") != row.id:
+        raise ArtifactError(
+            f"bundle {bundle_id} was learned from {manifest.provenance.get('point')}, not from {row.id}"
+        )
     findings = {"threshold": manifest.thresholds["score"], "metrics": dict(manifest.metrics)}
     return Done(findings, challenger=bundle_id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.learner import train_diagnosis
+from app.learner import baseline_name, train_diagnosis
 from app.settings import Settings
 from app.store import bundle_of, open_store, reading
 from features.faultmap import MAP_HASH
@@ -27,3 +27,17 @@ def test_a_draft_serves_until_the_final_network_is_there(settings: Settings) -> 
         loaded = load_bundle(settings.bundles / bundle)
         assert loaded.manifest.provenance["windows"] == windows
         assert Diagnoser(loaded, contract=MAP_HASH).classes == ("normal", "inner", "outer", "ball")
+
+
+def test_no_two_points_have_a_bundle_of_one_name() -> None:
+    long = "ä" * 64
+    points = [
+        "plant/line-1/pump",
+        "plant/line/1-pump",
+        "plant-line/1/pump",
+        f"{long}/{long}/{long}",
+        f"{long}/{long}/ä",
+    ]
+    names = {baseline_name(point, "20261126T033000000000") for point in points}
+    assert len(names) == len(points)
+    assert max(len(name.encode()) for name in names) <= 200

@@ -235,6 +235,25 @@ def test_a_model_that_ends_the_job_again_and_again_is_given_up(settings: Setting
     assert _point(engine).bundle == champion
 
 
+def test_a_bundle_that_was_learned_from_another_point_is_not_taken(
+    engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champion = _point(engine).bundle
+
+    def elsewhere(context: Any, row: Any, features: Any, bundle_id: str, chosen: Any) -> None:
+        learn_by_copying(context, row, features, bundle_id, chosen)
+        path = context.settings.bundles / bundle_id / "manifest.json"
+        entries = json.loads(path.read_text())
+        entries["provenance"]["point"] = "lab/fan/drive-end"
+        path.write_text(json.dumps(entries))
+
+    monkeypatch.setattr(steps, "_learn", elsewhere)
+    task = _task(engine, run_job(engine, settings, force=True))
+    assert task.outcome == "failed"
+    assert f"was learned from lab/fan/drive-end, not from {POINT}" in _reasons(task)
+    assert _point(engine).bundle == champion
+
+
 def _deaf(**changes: float) -> Callable[..., None]:
     """A learner of challengers with other thresholds."""
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection as SqlConnection
 from sqlalchemy import Engine, event
 
 from app.intake import Arrival
-from app.numerics import ENVIRONMENT, keep_freed_memory
+from app.numerics import ONE_THREAD, handed_down, keep_freed_memory
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ IngestCrash = Literal["in the transaction", "before the acknowledgement"]
 # Number of the batch, blocks stored, redeliveries, messages set aside.
 Receipt = tuple[int, int, int, int]
 
-_THREADS = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-_ENVIRONMENT = {**ENVIRONMENT, **_THREADS, "TF_CPP_MIN_LOG_LEVEL": "3"}
+_ENVIRONMENT = {**ONE_THREAD, "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 class DiedError(Exception):
@@ -56,7 +55,8 @@ class Child:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_run, args=(self._serve, theirs, self._settings))
-        process.start()
+        with handed_down(_ENVIRONMENT):
+            process.start()
         theirs.close()
         return process, ours
 
@@ -100,8 +100,6 @@ class Child:
 def _run(serve: Callable[[Connection, Settings], None], connection: Connection, settings: Settings) -> None:
     # The terminal's interrupt goes to all; it is the parent that decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     try:
         serve(connection, settings)
     except (EOFError, BrokenPipeError):

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 
 from app.logs import configure_logs, log
+from app.numerics import ONE_THREAD, handed_down
 from app.retraining.faultkinds import FAULT_KIND_STEPS
 from app.retraining.lock import LockLostError
 from app.retraining.nodes import NODE_STEPS
@@ -34,8 +35,6 @@ __all__ = ["ROLES", "Crew", "CrewLostError", "Taker", "after", "crew", "here"]
 ROLES: Mapping[str, Mapping[str, Step]] = {BASELINE: STEPS, DIAGNOSIS: FAULT_KIND_STEPS, NODE_HEALTH: NODE_STEPS}
 # Takes the step of a task that is due, in a run, at a time.
 Taker = Callable[[Run, Task, int], Done]
-# Each of the processes is given one core.
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 class CrewLostError(RacewayError):
@@ -59,8 +58,8 @@ def here(engine: Engine, settings: Settings) -> Crew:
 def crew(engine: Engine, settings: Settings) -> Iterator[Crew]:
     """Let `retrain_processes` take steps, this one alone or so many others.
 
-    The others start when there is something to do, stay for the time of the block, and end at once where this process
-    is killed.
+    The others start when there is something to do, with one core each, stay for the time of the block, and end at once
+    where this process is killed.
     """
     size = settings.retrain_processes
     if size == 1:
@@ -68,7 +67,10 @@ def crew(engine: Engine, settings: Settings) -> Iterator[Crew]:
         return
     # Started anew, not forked: TensorFlow and the database do not survive a fork.
     spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(size, mp_context=spawning, initializer=_begin, initargs=(settings,)) as pool:
+    with (
+        handed_down(ONE_THREAD),
+        ProcessPoolExecutor(size, mp_context=spawning, initializer=_begin, initargs=(settings,)) as pool,
+    ):
 
         def take(run: Run, task: Task, now_ns: int) -> Done:
             try:
@@ -127,8 +129,6 @@ _own: Crew | None = None
 
 def _begin(settings: Settings) -> None:
     global _own
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     configure_logs(level=settings.log_level)
     _own = here(open_store(settings.database), settings)

@@ -21,9 +21,9 @@ from sqlalchemy import Engine
 
 from app.learner import learn_point, waiting_points
 from app.retraining.job import retrain
-from app.retraining.records import DIAGNOSIS, Options, Run, Task, tasks_of, unfinished_run
+from app.retraining.records import BASELINE, DIAGNOSIS, Options, Run, Task, tasks_of, unfinished_run
 from app.retraining.steps import Done
-from app.retraining.taking import Crew, CrewLostError
+from app.retraining.taking import Crew, CrewLostError, crew
 from app.settings import Settings, load_settings
 from app.store import open_store, reading
 from app.wire import PointId
@@ -116,6 +116,26 @@ def test_two_processes_come_to_what_one_comes_to_also_after_a_kill(
     found = _tasks(engine, run)
     assert [_found(task) for task in found] == [_found(task) for task in expected]
     assert _crew() == []
+
+
+@pytest.mark.parametrize("own", [None, "3"])
+def test_each_of_a_crew_is_given_one_core_before_it_imports_anything(
+    store: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch, own: str | None
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    if own is not None:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", own)
+    run = Run("1", NOW_NS, None, "running", Options())
+    with crew(store, settings.model_copy(update={"retrain_processes": 2})) as by:
+        assert by.take(run, Task("1", BASELINE, "no/such/point"), NOW_NS).outcome == "waiting"
+        # What a process was started with, whatever it set itself since.
+        environments = [Path(f"/proc/{one}/environ").read_bytes().split(b"\0") for one in _crew()]
+    assert len(environments) == 2
+    for environment in environments:
+        assert f"OPENBLAS_NUM_THREADS={own or 1}".encode() in environment
+        assert b"TF_NUM_INTRAOP_THREADS=1" in environment
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == own
 
 
 def _found(task: Task) -> tuple[str, str | None, object]:

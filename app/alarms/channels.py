@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -67,30 +67,35 @@ class Mail:
         ------
         DeliveryError
         """
-        message = _message(notices, key=key, sender=self.sender, recipients=self.recipients)
-        parts = urlsplit(self.server)
-        host = parts.hostname or ""
-        tls = ssl.create_default_context()
+        host = urlsplit(self.server).hostname or ""
         try:
-            client = (
-                smtplib.SMTP_SSL(host, parts.port or 465, timeout=_PATIENCE_S, context=tls)
-                if parts.scheme == "smtps"
-                else smtplib.SMTP(host, parts.port or 25, timeout=_PATIENCE_S)
-            )
-            with client:
-                client.ehlo()
-                secured = parts.scheme == "smtps" or client.has_extn("starttls")
-                if secured and parts.scheme == "smtp":
-                    client.starttls(context=tls)
-                if self.user and not secured and host not in _THIS_HOST:
-                    raise DeliveryError(f"{host} offers no TLS; the password is not sent in the clear")
-                if self.user:
-                    client.login(self.user, self.password)
-                refused = client.send_message(message)
-        except (OSError, smtplib.SMTPException) as error:
+            message = _message(notices, key=key, sender=self.sender, recipients=self.recipients)
+            refused = self._handed_over(message, host=host)
+        except (OSError, ValueError, smtplib.SMTPException) as error:
+            # A value that is none: a port, a line break in a header, or a password of other letters than ASCII's.
             raise DeliveryError(f"{host} does not take mail ({type(error).__name__})") from error
         if refused:
             raise DeliveryError(f"{host} refuses {len(refused)} of {len(self.recipients)} recipients")
+
+    def _handed_over(self, message: EmailMessage, *, host: str) -> Collection[str]:
+        """Give a mail to the server; the recipients that it refuses."""
+        parts = urlsplit(self.server)
+        tls = ssl.create_default_context()
+        client = (
+            smtplib.SMTP_SSL(host, parts.port or 465, timeout=_PATIENCE_S, context=tls)
+            if parts.scheme == "smtps"
+            else smtplib.SMTP(host, parts.port or 25, timeout=_PATIENCE_S)
+        )
+        with client:
+            client.ehlo()
+            secured = parts.scheme == "smtps" or client.has_extn("starttls")
+            if secured and parts.scheme == "smtp":
+                client.starttls(context=tls)
+            if self.user and not secured and host not in _THIS_HOST:
+                raise DeliveryError(f"{host} offers no TLS; the password is not sent in the clear")
+            if self.user:
+                client.login(self.user, self.password)
+            return client.send_message(message)
 
 
 def channels_of(settings: Settings) -> list[Channel]:

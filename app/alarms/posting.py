@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -50,7 +51,7 @@ def post(url: str, entries: Mapping[str, Any], *, key: str) -> bytes:
     Raises
     ------
     DeliveryError
-        If the answer is another than 2xx, or there is none.
+        If the answer is another than 2xx, or none, or none of HTTP.
     """
     head = {"Content-Type": "application/json", "Idempotency-Key": key}
     request = urllib.request.Request(url, data=json.dumps(entries).encode(), headers=head, method="POST")  # noqa: S310
@@ -59,6 +60,6 @@ def post(url: str, entries: Mapping[str, Any], *, key: str) -> bytes:
             return bytes(answer.read(_MOST_ANSWER))
     except urllib.error.HTTPError as error:
         raise DeliveryError(f"webhook {host_of(url)} answered {error.code}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise DeliveryError(f"webhook {host_of(url)} cannot be reached ({type(reason).__name__})") from error

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy import Engine
@@ -77,32 +79,43 @@ def _follow_silence(
 
 
 def run_tending(settings: Settings, *, stopped: threading.Event) -> None:
-    """Tend alarms until the event is set; a store that fails is tried again."""
+    """Tend alarms until the event is set; what fails is tried again, and keeps nothing else from its turn."""
     engine = open_store(settings.database, migrate=True)
     channels = channels_of(settings)
     broadcast = _broadcast(engine, settings) if settings.notify_broker else None
     log("info", "alarms tended", channels=[channel.name for channel in channels])
     forecast_ns = 0
     while not stopped.wait(_EVERY_S):
-        try:
-            if time.time_ns() - forecast_ns >= _FORECAST_EVERY_NS:
-                forecast_ns = time.time_ns()
+        if time.time_ns() - forecast_ns >= _FORECAST_EVERY_NS:
+            forecast_ns = time.time_ns()
+            with _turn("forecasts"):
                 renew(engine, settings, now_ns=forecast_ns)
-            tend(
-                engine,
-                channels,
-                now_ns=time.time_ns(),
-                stale_ns=round(settings.stale_after_s * 1e9),
-                quiet_ns=round(settings.notify_quiet_s * 1e9),
-            )
-            if broadcast is not None:
+        with _turn("conditions"):
+            tend(engine, (), now_ns=time.time_ns(), stale_ns=round(settings.stale_after_s * 1e9), quiet_ns=0)
+        for channel in channels:
+            with _turn(channel.name):
+                tell(engine, channel, now_ns=time.time_ns(), quiet_ns=round(settings.notify_quiet_s * 1e9))
+        if broadcast is not None:
+            with _turn("broker"):
                 broadcast.tell(now_ns=time.time_ns())
-            if settings.workorder_webhook:
+        if settings.workorder_webhook:
+            with _turn("work orders"):
                 send_orders(engine, OrderHook(settings.workorder_webhook), now_ns=time.time_ns())
-        except sa.exc.SQLAlchemyError as error:
-            log("error", "alarms not tended", error=str(getattr(error, "orig", error)))
     if broadcast is not None:
         broadcast.close()
+
+
+@contextmanager
+def _turn(of: str) -> Iterator[None]:
+    """Keep what fails in one turn from the others; it is tried again in the next round."""
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        log("error", "alarms not tended", turn=of, error=str(getattr(error, "orig", error)))
+    except Exception as error:  # noqa: BLE001  a receiver's answer that finds a fault of ours must not silence the rest
+        # Its kind and place alone: what it says may hold an address whose path is secret.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        log("error", "alarms not tended", turn=of, error=type(error).__name__, at=f"{place.name}:{place.lineno}")
 
 
 def _broadcast(engine: Engine, settings: Settings) -> Broadcast:

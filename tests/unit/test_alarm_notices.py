@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import http.server
 import json
+import smtplib
 import socket
 import socketserver
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+import app.alarms.tending as tending
 from app.alarms.channels import Mail, WebHook, channels_of
 from app.alarms.notices import Notice, tell
 from app.alarms.posting import DeliveryError
@@ -21,7 +24,7 @@ from app.alarms.tending import tend
 from app.assets.model import Machine, Point
 from app.assets.register import enter
 from app.schema import counters, points
-from app.settings import load_settings
+from app.settings import Settings, load_settings
 from app.store import PointRow, reading, save_point, writing
 from features.errors import ParameterError
 
@@ -246,6 +249,92 @@ def test_nobody_at_the_address_is_a_failure_without_its_secrets() -> None:
     with pytest.raises(DeliveryError, match="does not take mail") as refused:
         mail.send(_NOTICES, key="k")
     assert "secret" not in str(refused.value) + repr(mail)
+
+
+@pytest.fixture
+def babbler() -> Iterator[Any]:
+    """Says what it is told to whoever comes, whatever they say."""
+
+    class _Babbler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1 << 16)
+            self.request.sendall(self.server.answer)  # type: ignore[attr-defined]
+
+    yield from _served(socketserver.TCPServer(("127.0.0.1", 0), _Babbler), 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "path", "kind"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "secret", "BadStatusLine"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "secret", "IncompleteRead"),
+        (b"", "secret path", "InvalidURL"),
+    ],
+)
+def test_an_answer_that_is_none_of_http_is_a_failure(babbler: Any, answer: bytes, path: str, kind: str) -> None:
+    babbler.answer = answer
+    with pytest.raises(DeliveryError, match=kind) as refused:
+        WebHook(f"http://127.0.0.1:{babbler.server_address[1]}/{path}").send(_NOTICES, key="k")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("port", "password", "name", "kind"),
+    [
+        (None, "sécret", "pump", "UnicodeEncodeError"),
+        (99_999, "", "pump", "ValueError"),
+        (None, "", "pump\nBcc: x@y", "ValueError"),
+    ],
+)
+def test_a_mail_that_cannot_be_written_is_a_failure(
+    mailbox: Any, monkeypatch: pytest.MonkeyPatch, port: int | None, password: str, name: str, kind: str
+) -> None:
+    # A server that would take a password, so that there is one to write.
+    monkeypatch.setattr(smtplib.SMTP, "has_extn", lambda _, what: what == "auth")
+    monkeypatch.setattr(smtplib.SMTP, "ehlo", _greeted_with_log_in)
+    mail = Mail(f"smtp://127.0.0.1:{port or mailbox.server_address[1]}", "r@here", ("a@b",), password and "u", password)
+    with pytest.raises(DeliveryError, match=rf"does not take mail \({kind}\)") as refused:
+        mail.send([replace(_NOTICES[0], name=name)], key="k")
+    assert "cret" not in str(refused.value)
+
+
+def _greeted_with_log_in(client: smtplib.SMTP, name: str = "") -> tuple[int, bytes]:
+    del name
+    client.ehlo_resp, client.esmtp_features = b"", {"auth": " PLAIN"}
+    return 250, b""
+
+
+def test_what_fails_in_one_turn_keeps_nothing_else_from_its_own(
+    engine: sa.Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del engine
+    stopped, turns, said = threading.Event(), list[str](), list[dict[str, Any]]()
+
+    def failing(of: str) -> Any:
+        def fail(*_: Any, **__: Any) -> None:
+            turns.append(of)
+            if of == "orders":
+                stopped.set()
+            raise RuntimeError("http://127.0.0.1/secret")
+
+        return fail
+
+    channels = [_Recorder(), _Recorder()]
+    for channel, name in zip(channels, ("one", "two"), strict=True):
+        channel.name = name
+    monkeypatch.setattr(tending, "_EVERY_S", 0.01)
+    monkeypatch.setattr(tending, "channels_of", lambda _: channels)
+    monkeypatch.setattr(tending, "log", lambda level, _, **fields: said.append({"level": level} | fields))
+    for name in ("renew", "tend", "tell"):
+        monkeypatch.setattr(tending, name, failing(name))
+    monkeypatch.setattr(tending, "send_orders", failing("orders"))
+    monkeypatch.setattr(tending.Broadcast, "tell", failing("broker"))
+    tending.run_tending(settings.model_copy(update={"workorder_webhook": "http://127.0.0.1:9/x"}), stopped=stopped)
+    assert turns == ["renew", "tend", "tell", "tell", "broker", "orders"]
+    errors = [one for one in said if one["level"] == "error"]
+    assert [one["turn"] for one in errors] == ["forecasts", "conditions", "one", "two", "broker", "work orders"]
+    assert all(one["error"] == "RuntimeError" for one in errors)
+    assert "secret" not in str(said)
 
 
 def test_no_password_travels_in_the_clear(mailbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:

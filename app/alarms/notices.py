@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -82,8 +83,9 @@ def tell(engine: Engine, channel: Channel, *, now_ns: int, quiet_ns: int) -> int
 
     What was told is written down after the channel has taken it: a crash in between tells once more, with the same key
     if nothing was added, and the same number of each alarm always, so that a receiver can leave it out. A channel that
-    fails is asked again after half a minute, doubling up to an hour. What could not be told for a day is given up,
-    counted and logged.
+    fails is asked again after half a minute, doubling up to an hour. Once it has failed for a day, what lies a day
+    back is given up, counted and logged. Alarms bear their sensors' times, which may lag: an alarm's age alone gives
+    nothing up.
     """
     with writing(engine) as connection:
         state = progress_of(connection, channel.name)
@@ -145,8 +147,10 @@ def _failed(
     now_ns: int,
     error: DeliveryError,
 ) -> None:
-    old = [notice for notice in batch if now_ns - notice.at_ns > _GIVEN_UP_NS]
-    pause_ns = min(_FIRST_PAUSE_NS << min(state.attempts, 16), _LONGEST_PAUSE_NS)
+    failing_ns = sum(_pause_ns(attempt) for attempt in range(state.attempts))
+    # Behind one that is younger others wait with it: what was told is one step of the journal.
+    old = list(takewhile(lambda notice: min(failing_ns, now_ns - notice.at_ns) >= _GIVEN_UP_NS, batch))
+    pause_ns = _pause_ns(state.attempts)
     told = old[-1].number if old else state.told
     keep_progress(engine, name, told=told, attempts=state.attempts + 1, next_ns=now_ns + pause_ns, failure=str(error))
     log("error", "people not told of alarms", channel=name, error=str(error), retry_s=pause_ns // 10**9)
@@ -154,3 +158,7 @@ def _failed(
         with writing(engine) as connection:
             count(connection, {("", "notices given up"): len(old)})
         log("error", "notices given up after a day", channel=name, alarms=len(old))
+
+
+def _pause_ns(attempt: int) -> int:
+    return min(_FIRST_PAUSE_NS << min(attempt, 16), _LONGEST_PAUSE_NS)

@@ -106,18 +106,67 @@ def test_a_channel_that_fails_is_asked_again_later_and_later_and_loses_nothing(e
     assert [notice.point_id for notice in channel.sent] == ["a/m00/p0"]
 
 
-def test_what_cannot_be_told_for_a_day_is_given_up_and_counted(engine: sa.Engine) -> None:
-    channel = _Recorder(failures=1)
-    _tell(engine, channel, 0)
-    _set(engine, "a/m00/p0", active=True, at_s=1)
-    day = 24 * 3600
-    assert _tell(engine, channel, day + 10) == 0
-    _set(engine, "a/m01/p0", active=True, at_s=day + 20)
-    assert _tell(engine, channel, day + 100) == 1
-    assert [notice.point_id for notice in channel.sent] == ["a/m01/p0"]
+_DAY_S = 24 * 3600
+
+
+def _given_up(engine: sa.Engine) -> int:
     with reading(engine) as connection:
         given_up = sa.select(counters.c.value).where(counters.c.name == "notices given up")
-        assert connection.execute(given_up).scalar() == 1
+        return connection.execute(given_up).scalar() or 0
+
+
+def _fail_for_a_day(engine: sa.Engine, channel: _Recorder, begin_s: int) -> int:
+    """Ask a channel that fails until it has failed for a day; the second in which it would be asked next."""
+    channel.failures = 1_000
+    # Half a minute, doubling up to an hour: thirty pauses are a day and 210 s.
+    at_s = begin_s
+    for attempt in range(30):
+        assert _tell(engine, channel, at_s) == 0
+        assert _given_up(engine) == 0
+        at_s += min(30 << attempt, 3600)
+    assert len(channel.keys) == 30
+    return at_s
+
+
+def test_what_cannot_be_told_for_a_day_is_given_up_and_counted(engine: sa.Engine) -> None:
+    channel = _Recorder()
+    _tell(engine, channel, 0)
+    _set(engine, "a/m00/p0", active=True, at_s=1)
+    _set(engine, "a/m00/p1", active=True, at_s=2)
+    at_s = _fail_for_a_day(engine, channel, 10)
+    assert _DAY_S < at_s - 10 < _DAY_S + 3600
+    _set(engine, "a/m01/p0", active=True, at_s=at_s)
+    assert _tell(engine, channel, at_s) == 0
+    assert _given_up(engine) == 2
+    channel.failures = 0
+    assert _tell(engine, channel, at_s + 3600) == 1
+    assert [notice.point_id for notice in channel.sent] == ["a/m01/p0"]
+
+
+def test_an_alarm_of_a_sensor_whose_clock_lags_is_not_given_up_for_one_failure(engine: sa.Engine) -> None:
+    channel = _Recorder(failures=1)
+    _tell(engine, channel, 0)
+    now_s = 31 * _DAY_S
+    _set(engine, "a/m00/p0", active=True, at_s=1)
+    _set(engine, "a/m01/p0", active=True, at_s=now_s)
+    assert [_tell(engine, channel, now_s + at) for at in (1, 31)] == [0, 2]
+    assert _given_up(engine) == 0
+
+
+def test_what_is_younger_is_not_given_up_with_what_lags_behind_it(engine: sa.Engine) -> None:
+    channel = _Recorder()
+    _tell(engine, channel, 0)
+    begin_s = 31 * _DAY_S
+    _set(engine, "a/m00/p0", active=True, at_s=1)
+    at_s = _fail_for_a_day(engine, channel, begin_s)
+    _set(engine, "a/m01/p0", active=True, at_s=at_s - 10)
+    # Raised last, by a clock that is a month late.
+    _set(engine, "a/m02/p0", active=True, at_s=2)
+    assert _tell(engine, channel, at_s) == 0
+    assert _given_up(engine) == 1
+    channel.failures = 0
+    assert _tell(engine, channel, at_s + 3600) == 2
+    assert [notice.point_id for notice in channel.sent] == ["a/m01/p0", "a/m02/p0"]
 
 
 def test_a_flood_is_told_together_once_in_ten_minutes(engine: sa.Engine) -> None:

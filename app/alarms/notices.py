@@ -121,6 +121,8 @@ def _news(connection: Connection, told: int, *, quiet_ns: int) -> tuple[int, lis
         earlier.c.tag == entry.c.tag,
         earlier.c.id < entry.c.id,
         earlier.c.at_ns > entry.c.at_ns - quiet_ns,
+        # A clock that was ahead and is right again must not silence what comes until that time.
+        earlier.c.at_ns <= entry.c.at_ns,
         earlier.c.after == "unacknowledged",
         earlier.c.before != "unacknowledged",
     )

@@ -91,6 +91,20 @@ def test_what_chatters_is_told_once_in_the_quiet_time(engine: sa.Engine) -> None
     assert _tell(engine, channel, 2001) == 1
 
 
+def test_an_alarm_that_was_stamped_ahead_silences_no_later_one(engine: sa.Engine) -> None:
+    channel = _Recorder()
+    _tell(engine, channel, 0)
+    _set(engine, "a/m00/p0", active=True, at_s=9000)
+    _set(engine, "a/m00/p0", active=False, at_s=9010)
+    assert _tell(engine, channel, 10) == 1
+    # The clock is right again.
+    _set(engine, "a/m00/p0", active=True, at_s=20)
+    _set(engine, "a/m00/p0", active=False, at_s=30)
+    assert _tell(engine, channel, 31) == 1
+    _set(engine, "a/m00/p0", active=True, at_s=40)
+    assert _tell(engine, channel, 41) == 0
+
+
 def test_a_channel_that_fails_is_asked_again_later_and_later_and_loses_nothing(engine: sa.Engine) -> None:
     channel = _Recorder(failures=3)
     _tell(engine, channel, 0)

@@ -35,7 +35,7 @@ class WebHook:
         """The host: a path may hold a secret."""
         return f"webhook {host_of(self.url)}"
 
-    def send(self, notices: Sequence[Notice], *, key: str) -> None:
+    def send(self, notices: Sequence[Notice], *, key: str) -> int:
         """Post; any answer but 2xx is a failure.
 
         Raises
@@ -43,6 +43,7 @@ class WebHook:
         DeliveryError
         """
         post(self.url, {"v": 1, "key": key, "alarms": [asdict(notice) for notice in notices]}, key=key)
+        return 0
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Mail:
         """By whom is told."""
         return f"mail {', '.join(self.recipients)}"[:200]
 
-    def send(self, notices: Sequence[Notice], *, key: str) -> None:
-        """Mail; a server that does not take it for every recipient is a failure, as is a log-in over an open line.
+    def send(self, notices: Sequence[Notice], *, key: str) -> int:
+        """Mail, and give the number of recipients refused; all of them are a failure, as is a log-in over an open line.
 
         Raises
         ------
@@ -70,12 +71,10 @@ class Mail:
         host = urlsplit(self.server).hostname or ""
         try:
             message = _message(notices, key=key, sender=self.sender, recipients=self.recipients)
-            refused = self._handed_over(message, host=host)
+            return len(self._handed_over(message, host=host))
         except (OSError, ValueError, smtplib.SMTPException) as error:
             # A value that is none: a port, a line break in a header, or a password of other letters than ASCII's.
             raise DeliveryError(f"{host} does not take mail ({type(error).__name__})") from error
-        if refused:
-            raise DeliveryError(f"{host} refuses {len(refused)} of {len(self.recipients)} recipients")
 
     def _handed_over(self, message: EmailMessage, *, host: str) -> Collection[str]:
         """Give a mail to the server; the recipients that it refuses."""

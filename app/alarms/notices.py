@@ -55,8 +55,11 @@ class Channel(Protocol):
     def name(self) -> str:
         """What it is remembered by."""
 
-    def send(self, notices: Sequence[Notice], *, key: str) -> None:
-        """Tell; raises `DeliveryError`. The same key comes again where it is not known whether it had arrived."""
+    def send(self, notices: Sequence[Notice], *, key: str) -> int:
+        """Tell, and give the number of those who were refused while others were told; raises `DeliveryError`.
+
+        The same key comes again where it is not known whether it had arrived.
+        """
 
 
 def tell(engine: Engine, channel: Channel, *, now_ns: int, quiet_ns: int) -> int:
@@ -102,10 +105,12 @@ def tell(engine: Engine, channel: Channel, *, now_ns: int, quiet_ns: int) -> int
         return 0
     batch = notices[:_MOST]
     try:
-        channel.send(batch, key=f"{batch[0].number}-{batch[-1].number}")
+        refused = channel.send(batch, key=f"{batch[0].number}-{batch[-1].number}")
     except DeliveryError as error:
         _failed(engine, channel.name, state, batch, now_ns=now_ns, error=error)
         return 0
+    if refused:
+        _refused(engine, channel.name, refused)
     more = len(notices) > len(batch)
     next_ns = now_ns + SPAN_NS if flood and not more else 0
     keep_progress(engine, channel.name, told=batch[-1].number, attempts=0, next_ns=next_ns, failure=None)
@@ -160,6 +165,13 @@ def _failed(
         with writing(engine) as connection:
             count(connection, {("", "notices given up"): len(old)})
         log("error", "notices given up after a day", channel=name, alarms=len(old))
+
+
+def _refused(engine: Engine, name: str, refused: int) -> None:
+    """The others have it already: they would be told again and again for the sake of one who is never taken."""
+    with writing(engine) as connection:
+        count(connection, {("", "recipients refused"): refused})
+    log("warning", "some recipients refused", channel=name, recipients=refused)
 
 
 def _pause_ns(attempt: int) -> int:

@@ -82,10 +82,15 @@ def _refused(connection: Connection, now_ns: int) -> Iterator[Sample]:
         yield {"reason": row.name.removeprefix(_REFUSED)}, float(row.value)
 
 
-def _given_up(connection: Connection, now_ns: int) -> Iterator[Sample]:
-    del now_ns
-    own = (counters.c.point_id == "") & (counters.c.name == "notices given up")
-    yield {}, float(connection.execute(sa.select(counters.c.value).where(own)).scalar() or 0)
+def _of_all(counter: str) -> Callable[[Connection, int], Iterator[Sample]]:
+    """A counter that is of no point."""
+
+    def rows(connection: Connection, now_ns: int) -> Iterator[Sample]:
+        del now_ns
+        own = (counters.c.point_id == "") & (counters.c.name == counter)
+        yield {}, float(connection.execute(sa.select(counters.c.value).where(own)).scalar() or 0)
+
+    return rows
 
 
 def _counts(connection: Connection, column: sa.Column[str], *, always: Iterable[str] = ()) -> Iterator[Sample]:
@@ -188,7 +193,16 @@ MEASURES: tuple[Measure, ...] = (
     Measure("raceway_ingest_lag_seconds", "gauge", "Arrival after end of the block stored last.", (), _lag),
     Measure("raceway_alarms", "gauge", "Alarms by state and priority.", ("state", "priority"), _alarms),
     Measure("raceway_notice_failures", "gauge", "Failures in a row of a channel to people.", ("channel",), _untold),
-    Measure("raceway_notices_given_up", "counter", "Notices that reached nobody for a day.", (), _given_up),
+    Measure(
+        "raceway_notices_given_up", "counter", "Notices that reached nobody for a day.", (), _of_all("notices given up")
+    ),
+    Measure(
+        "raceway_recipients_refused",
+        "counter",
+        "Recipients that a mail server refused while it took others.",
+        (),
+        _of_all("recipients refused"),
+    ),
     Measure("raceway_work_orders", "gauge", "Work orders by state.", ("state",), _orders),
     Measure("raceway_nodes", "gauge", "Nodes that can be reached and that cannot.", ("state",), _nodes),
     Measure("raceway_rollouts", "gauge", "Roll-outs by phase.", ("phase",), _rollouts),

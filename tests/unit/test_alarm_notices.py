@@ -40,12 +40,13 @@ class _Recorder:
     def __init__(self, failures: int = 0) -> None:
         self.failures, self.sent, self.keys = failures, list[Notice](), list[str]()
 
-    def send(self, notices: Sequence[Notice], *, key: str) -> None:
+    def send(self, notices: Sequence[Notice], *, key: str) -> int:
         self.keys.append(key)
         if self.failures:
             self.failures -= 1
             raise DeliveryError("nobody answers")
         self.sent += notices
+        return 0
 
 
 @pytest.fixture
@@ -124,9 +125,12 @@ _DAY_S = 24 * 3600
 
 
 def _given_up(engine: sa.Engine) -> int:
+    return _counted(engine, "notices given up")
+
+
+def _counted(engine: sa.Engine, name: str) -> int:
     with reading(engine) as connection:
-        given_up = sa.select(counters.c.value).where(counters.c.name == "notices given up")
-        return connection.execute(given_up).scalar() or 0
+        return connection.execute(sa.select(counters.c.value).where(counters.c.name == name)).scalar() or 0
 
 
 def _fail_for_a_day(engine: sa.Engine, channel: _Recorder, begin_s: int) -> int:
@@ -216,7 +220,7 @@ def test_a_crash_after_the_telling_tells_again_under_the_same_key(engine: sa.Eng
     _set(engine, "a/m00/p0", active=True, at_s=1)
 
     class _Crash(_Recorder):
-        def send(self, notices: Sequence[Notice], *, key: str) -> None:
+        def send(self, notices: Sequence[Notice], *, key: str) -> int:
             channel.send(notices, key=key)
             raise KeyboardInterrupt
 
@@ -246,12 +250,12 @@ class _Mailbox(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         self._say("220 here")
         while line := self.rfile.readline().decode().strip():
-            verb = line.split()[0].upper()
+            verb, refused = line.split()[0].upper(), line in self.server.refused  # type: ignore[attr-defined]
             self.server.heard.append(verb)  # type: ignore[attr-defined]
             if verb == "QUIT":
                 self._say("221 bye")
                 return
-            if verb == "RCPT" and self.server.answer != 250:  # type: ignore[attr-defined]
+            if refused or (verb == "RCPT" and self.server.answer != 250):  # type: ignore[attr-defined]
                 self._say("550 not here")
             elif verb == "DATA":
                 self._say("354 go on")
@@ -268,7 +272,7 @@ class _Mailbox(socketserver.StreamRequestHandler):
 
 
 def _served(server: Any, answer: int) -> Iterator[Any]:
-    server.seen, server.heard, server.answer = [], [], answer
+    server.seen, server.heard, server.refused, server.answer = [], [], (), answer
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -439,6 +443,16 @@ def test_a_mail_server_that_refuses_is_a_failure(mailbox: Any) -> None:
     mailbox.answer = 550
     with pytest.raises(DeliveryError, match="does not take mail"):
         Mail(f"smtp://127.0.0.1:{mailbox.server_address[1]}", "r@here", ("a@b",)).send(_NOTICES, key="k")
+
+
+def test_one_recipient_who_is_refused_holds_nobody_up(engine: sa.Engine, mailbox: Any) -> None:
+    mailbox.refused = ("rcpt TO:<left@plant>",)
+    mail = Mail(f"smtp://127.0.0.1:{mailbox.server_address[1]}", "r@plant", ("anna@plant", "left@plant"))
+    _tell(engine, mail, 0)
+    _set(engine, "a/m00/p0", active=True, at_s=1)
+    assert [_tell(engine, mail, at) for at in (2, 32, 92)] == [1, 0, 0]
+    assert len(mailbox.seen) == 1
+    assert _counted(engine, "recipients refused") == 1
 
 
 def test_channels_are_those_of_the_settings() -> None:

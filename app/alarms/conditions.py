@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
-from app.alarms.register import HEALTH, RISING, SEVERITY, SEVERITY_HIGH, Priority
+from app.alarms.register import FIRST_PRIORITY, HEALTH, RISING, SEVERITY, SEVERITY_HIGH, Priority
 from features.errors import ParameterError
 from models.alarm import Alarm, AlarmConfig
 from models.rise import Rise
@@ -19,9 +19,6 @@ Option = float | int | str
 Alarming = Mapping[str, Option]
 Quantity = Literal["score", "velocity"]
 Zone = Literal["C", "D", "none"]
-
-# Of alarms that are raised for the first time; people change it.
-_PRIORITIES: dict[str, Priority] = {HEALTH: "high", SEVERITY: "medium", SEVERITY_HIGH: "urgent", RISING: "medium"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +177,7 @@ class Change:
     @property
     def priority(self) -> Priority:
         """Of one that has never been raised."""
-        return _PRIORITIES[self.tag]
+        return FIRST_PRIORITY[self.tag]
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from app.alarms.lifecycle import SYSTEM, Action, AlarmState, Entry, LifecycleErr
 from app.schema import alarm_journal, alarm_tags
 
 __all__ = [
+    "FIRST_PRIORITY",
     "HEALTH",
     "NODE",
     "NODE_FAULT",
@@ -53,6 +54,17 @@ SEVERITY, SEVERITY_HIGH = "severity", "severity high"
 RISING = "rising"
 # What the server itself judges; a point that learns anew or is judged by a node starts without them.
 WATCHED_TAGS = (HEALTH, SEVERITY, SEVERITY_HIGH, RISING)
+# Every alarm that there is, and how urgent it is until somebody says otherwise.
+FIRST_PRIORITY: Mapping[str, Priority] = {
+    HEALTH: "high",
+    SEVERITY: "medium",
+    SEVERITY_HIGH: "urgent",
+    RISING: "medium",
+    NO_DATA: "medium",
+    NODE: "high",
+    NODE_FAULT: "medium",
+}
+# Of what a store has from another version.
 _DEFAULT: Priority = "high"
 
 
@@ -93,9 +105,11 @@ def act(
     ForbiddenError
         If it may not.
     LifecycleError
-        If the step is not admissible; nothing is written in either case.
+        If there is no such alarm, or the step is not admissible; nothing is written in any case.
     """
     demand(user, "work alarms")
+    if tag not in FIRST_PRIORITY and _stored(connection, point_id, tag) is None:
+        raise LifecycleError(f"there is no alarm {tag!r}; one of {', '.join(FIRST_PRIORITY)} is wanted")
     return take(connection, point_id, tag, action, now_ns=now_ns, who=user.name, why=why, until_ns=until_ns)
 
 
@@ -109,7 +123,7 @@ def take(
     who: str,
     why: str = "",
     until_ns: int | None = None,
-    priority: Priority = _DEFAULT,
+    priority: Priority | None = None,
 ) -> AlarmState:
     """Take a step of an alarm and write it into the journal, in the caller's transaction.
 
@@ -121,8 +135,8 @@ def take(
         Which alarm; one that has never been raised is normal.
     action, now_ns, who, why, until_ns
         As `app.alarms.lifecycle.stepped` has them.
-    priority : str
-        Of an alarm that has never been raised before.
+    priority : str, optional
+        Of an alarm of which no step was taken before, where it is not that of `FIRST_PRIORITY`.
 
     Returns
     -------
@@ -139,7 +153,7 @@ def take(
         AlarmState() if stored is None else stored.alarm, action, now_ns=now_ns, who=who, why=why, until_ns=until_ns
     )
     if stored is None:
-        row = {"point_id": point_id, "tag": tag, "priority": priority}
+        row = {"point_id": point_id, "tag": tag, "priority": priority or FIRST_PRIORITY.get(tag, _DEFAULT)}
         connection.execute(alarm_tags.insert().values(**row, **asdict(alarm)))
     else:
         connection.execute(alarm_tags.update().where(_own(point_id, tag)).values(**asdict(alarm)))
@@ -155,9 +169,9 @@ def follow(
     active: bool,
     now_ns: int,
     why: str = "",
-    priority: Priority = _DEFAULT,
+    priority: Priority | None = None,
 ) -> bool:
-    """Let an alarm follow its condition; whether that was a step. The priority is that of one never raised before."""
+    """Let an alarm follow its condition; whether that was a step. The priority is as `take` has it."""
     stored = _stored(connection, point_id, tag)
     if (False if stored is None else stored.alarm.active) == active:
         return False

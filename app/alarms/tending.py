@@ -74,7 +74,7 @@ def _follow_silence(
         return
     silent = bool(stale_ns) and now_ns - seen_ns > stale_ns
     why = f"nothing came for {(now_ns - seen_ns) / 1e9:.0f} s" if silent else ""
-    if follow(connection, point_id, NO_DATA, active=silent, now_ns=now_ns, why=why, priority="medium"):
+    if follow(connection, point_id, NO_DATA, active=silent, now_ns=now_ns, why=why):
         log("warning" if silent else "info", "point silent" if silent else "point speaks again", point=point_id)
 
 

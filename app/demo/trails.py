@@ -127,7 +127,7 @@ def _of_silence(past: Past, plan: HistoryPlan) -> Iterator[_Step]:
     """The alarm of a machine from which nothing came for a while."""
 
     def raises(connection: Connection, now_ns: int) -> None:
-        follow(connection, past.point_id, NO_DATA, active=True, now_ns=now_ns, why="silent", priority="medium")
+        follow(connection, past.point_id, NO_DATA, active=True, now_ns=now_ns, why="silent")
 
     def clears(connection: Connection, now_ns: int) -> None:
         follow(connection, past.point_id, NO_DATA, active=False, now_ns=now_ns, why="it speaks again")
@@ -145,7 +145,7 @@ def _false(past: Past, plan: HistoryPlan, rng: np.random.Generator) -> Iterator[
 
     def raises(connection: Connection, now_ns: int) -> None:
         why = "104 % of where zone C begins, at 2.9 mm/s"
-        follow(connection, past.point_id, SEVERITY, active=True, now_ns=now_ns, why=why, priority="medium")
+        follow(connection, past.point_id, SEVERITY, active=True, now_ns=now_ns, why=why)
 
     def deals(connection: Connection, now_ns: int) -> None:
         if shelved:

@@ -149,7 +149,7 @@ def _follow(connection: Connection, taken: Taken, stand: set[tuple[str, str]]) -
     faulty = report.state == "fault"
     if faulty != ((point_id, NODE_FAULT) in stand):
         why = "the node cannot judge; its log says why" if faulty else ""
-        follow(connection, point_id, NODE_FAULT, active=faulty, now_ns=at_ns, why=why, priority="medium")
+        follow(connection, point_id, NODE_FAULT, active=faulty, now_ns=at_ns, why=why)
         stand ^= {(point_id, NODE_FAULT)}
     changed = report.alarm != ((point_id, NODE) in stand)
     if changed:

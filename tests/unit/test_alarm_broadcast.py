@@ -100,7 +100,7 @@ def test_every_step_is_told_with_how_the_alarms_stand_then(engine: sa.Engine) ->
         },
         {
             "tag": NO_DATA,
-            "priority": "high",
+            "priority": "medium",
             "state": "unacknowledged",
             "active": True,
             "since_ns": 2 * _S,
@@ -170,7 +170,7 @@ def test_the_protocol_page_shows_what_is_published(engine: sa.Engine) -> None:
     broadcast = Broadcast(engine, broker.connect)
     broadcast.tell(now_ns=0)
     with writing(engine) as connection:
-        follow(connection, _A, "severity", active=True, now_ns=_S, priority="medium")
+        follow(connection, _A, "severity", active=True, now_ns=_S)
     broadcast.tell(now_ns=2 * _S)
     page = (Path(__file__).parents[2] / "docs" / "PROTOCOL.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"^## `alarms`.*?```json\n(.*?)```", page, flags=re.DOTALL | re.MULTILINE)

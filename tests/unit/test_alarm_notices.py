@@ -210,7 +210,7 @@ def test_an_urgent_alarm_waits_for_no_flood(engine: sa.Engine) -> None:
     _set(engine, "a/m31/p0", active=True, at_s=3)
     assert _tell(engine, channel, 4) == 0
     with writing(engine) as connection:
-        follow(connection, "a/m32/p0", "severity high", active=True, now_ns=5 * _S, priority="urgent")
+        follow(connection, "a/m32/p0", "severity high", active=True, now_ns=5 * _S)
     assert _tell(engine, channel, 6) == 2
 
 

@@ -81,13 +81,22 @@ def test_an_alarm_is_hidden_and_brought_back(run, step: str, state: str) -> None
     [
         (("acknowledge", "x/y/z"), "no point 'x/y/z' is stored"),
         (("unshelve", "a/b/c"), "it is not shelved"),
-        (("acknowledge", "a/b/c", "other"), "only new and returned ones are"),
+        (("acknowledge", "a/b/c", "severity"), "only new and returned ones are"),
+        (("shelve", "a/b/c", "helth", "--hours", "2", "--why", "works"), "there is no alarm 'helth'; one of health, "),
     ],
 )
 def test_steps_that_lead_nowhere_are_refused(run, arguments: tuple[str, ...], words: str) -> None:  # type: ignore[no-untyped-def]
     done = run(*arguments)
     assert done.exit_code == 2
     assert words in done.output
+    assert {one["tag"] for one in json.loads(run("list", "--json").output)} == {HEALTH}
+
+
+def test_a_step_before_the_first_raise_leaves_an_alarm_its_own_priority(run, engine: sa.Engine) -> None:  # type: ignore[no-untyped-def]
+    assert run("comment", "a/b/c", "severity high", "--why", "new bearing").exit_code == 0
+    with writing(engine) as connection:
+        follow(connection, "a/b/c", "severity high", active=True, now_ns=9)
+    assert run("list").output.startswith("urgent  a/b/c")
 
 
 def test_a_priority_is_set_and_in_the_journal(run) -> None:  # type: ignore[no-untyped-def]

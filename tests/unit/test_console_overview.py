@@ -43,7 +43,7 @@ def plant(console: sa.Engine) -> sa.Engine:
         for name in NAMES:
             _fill(connection, name, now_ns)
         take(connection, "works/growing/drive-end", HEALTH, "raise", now_ns=now_ns, who="raceway")
-        take(connection, "works/silent/drive-end", NO_DATA, "raise", now_ns=now_ns, who="raceway", priority="medium")
+        take(connection, "works/silent/drive-end", NO_DATA, "raise", now_ns=now_ns, who="raceway")
         row = {"point_id": "works/growing/drive-end", "raised_ns": now_ns, "window_start_ns": 0, "ratio": 1.5}
         connection.execute(alarms.insert().values(kind="outer", **row))
     return console

@@ -13,6 +13,7 @@ import yaml
 from app.access.oidc import oidc_user
 from app.access.roles import RIGHTS, ROLES, User
 from app.alarms.conditions import CONDITIONS
+from app.alarms.register import FIRST_PRIORITY, PRIORITIES
 from app.catalogue import render_catalogue
 from app.cli import _COMMANDS
 from app.codec import decode_about, decode_block
@@ -90,6 +91,11 @@ def test_the_table_of_figures_is_what_is_measured() -> None:
     assert [(name, kind, labels.strip(), meaning) for name, kind, labels, meaning in rows] == [
         (one.name, one.kind, ", ".join(one.labels), one.meaning) for one in MEASURES
     ]
+
+
+def test_the_table_of_alarms_is_the_registers() -> None:
+    rows = re.findall(r"^\| `([a-z ]+)` \| [^|]+ \| (\w+) \|$", _text("docs/ALARMS.md"), flags=re.MULTILINE)
+    assert {tag: priority for tag, priority in rows if priority in PRIORITIES} == FIRST_PRIORITY
 
 
 def test_the_table_of_closure_codes_is_the_built_in_one() -> None:

@@ -57,7 +57,7 @@ class Rise:
         span_s : float
             Seconds over which the slope is taken, positive.
         of : str
-            Names what the values are of, such as the model whose scores they are.
+            Names what the values are of, such as the model whose scores they are, and the span where that may change.
 
         Returns
         -------

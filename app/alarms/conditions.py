@@ -234,12 +234,14 @@ class Standing:
         value, of = (seen.ratio, seen.bundle or "") if score else (seen.velocity, "velocity")
         if value is None:
             return []
-        slope = self.rise.update(value, at_ns=seen.at_ns, span_s=conditions.rise_span_s, of=of)
+        # Parts are numbered by their length: those of another span are of other times.
+        span_s = conditions.rise_span_s
+        slope = self.rise.update(value, at_ns=seen.at_ns, span_s=span_s, of=f"{of} over {span_s} s")
         if slope is None:
             return []
         change = self.rising.update(slope / conditions.rise_limit, config=conditions.rise_alarm, at_ns=seen.at_ns)
         unit = "thresholds" if score else "mm/s"
-        why = f"{slope:+.2g} {unit} a day over {conditions.rise_span_s / 86_400.0:.2g} days"
+        why = f"{slope:+.2g} {unit} a day over {span_s / 86_400.0:.2g} days"
         return [] if change is None else [Change(RISING, change, why)]
 
     def reset(self) -> None:

@@ -161,6 +161,17 @@ def test_a_score_that_rises_is_told_and_one_of_another_model_begins_anew() -> No
     assert standing.rise.medians == []
 
 
+@pytest.mark.parametrize("later_days", [1.0, 30.0])
+def test_a_span_that_is_changed_begins_anew(later_days: float) -> None:
+    # A rise of 0.01 a day, of which 0.05 is admitted.
+    standing, changes = Standing(), list[Change]()
+    for hour in range(24 * 21):
+        span_s = _DAY * (7.0 if hour < 24 * 14 + 5 else later_days)
+        seen = Seen(hour * 3600 * _S, 0.3 + 0.01 * hour / 24, bundle="a")
+        changes += standing.update(seen, conditions=Conditions(rise_limit=0.05, rise_span_s=span_s), grouped=False)
+    assert changes == []
+
+
 def test_what_is_watched_no_more_is_cleared() -> None:
     standing, watched = Standing(), Conditions(raise_after=1, severity_on_delay_s=0.0)
     changes = standing.update(Seen(0, velocity=9.0, zones=(3.2, 2.0)), conditions=watched, grouped=True)

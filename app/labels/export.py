@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from app.labels.records import VERDICTS, Label, holding, labels_of
+from app.labels.records import Label, verdicts
 from app.schema import points, windows
 from app.store import features_from_blob
 from app.wire import PointId
@@ -25,7 +25,6 @@ from features.errors import ParameterError, RacewayError
 
 __all__ = ["COLUMNS", "LabelTable", "labelled_windows", "write_table"]
 
-_EVERYTHING = 1_000_000
 # What stands before the features, with its type; times are nanoseconds since the epoch, UTC.
 COLUMNS: dict[str, str] = {
     "site": "text",
@@ -92,14 +91,12 @@ def labelled_windows(connection: Connection, *, point_id: str | None = None) -> 
     LabelTable
         By the labels' order, then by time.
     """
-    held = holding(labels_of(connection, point_id=point_id, most=_EVERYTHING))
-    judged = [label for label in held if label.kind in VERDICTS]
     channels = {row.id: row.channels for row in connection.execute(sa.select(points.c.id, points.c.channels))}
     taken: set[int] = set()
     rows: list[list[Any]] = []
     used, others = set(), 0
     # The latest label of a window is met first, and has it.
-    for label in reversed(judged):
+    for label in reversed(verdicts(connection, point_id=point_id)):
         for found in _windows_of(connection, label):
             if found.id in taken:
                 continue

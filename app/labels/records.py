@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
@@ -35,6 +35,7 @@ __all__ = [
     "labels_of",
     "latest_label",
     "node_words",
+    "verdicts",
 ]
 
 Kind = Literal["confirm", "reject", "rename", "repair", "note"]
@@ -43,6 +44,7 @@ LABELS: tuple[Kind, ...] = get_args(Kind)
 VERDICTS: tuple[Kind, ...] = ("confirm", "reject", "rename")
 # What a fault can be called; what is none is rejected.
 FAULTS = tuple(kind for kind in KINDS if kind != "normal")
+_EVERYTHING, _FOR_EVER = 1_000_000, (1 << 63) - 1
 # What made a verdict.
 _MADE = tuple(windows.c[name] for name in ("score", "threshold", "bundle", "diagnosis_bundle", "contract"))
 
@@ -59,7 +61,8 @@ class Label:
     at_ns : int
         When it was given.
     first_ns, last_ns : int
-        The stretch of time that it is about; of a repair, the moment from which the machine is as new.
+        The stretch of time that it is about, of an alarm as it was then; of a repair, the moment from which the machine
+        is as new.
     alarm_id : int or None
         The alarm that it is about.
     named : str or None
@@ -166,7 +169,7 @@ def give(
     first_ns, last_ns : int, optional
         The stretch of time. Without it: that of the alarm, else the latest window; of a repair or note, the moment.
     alarm_id : int, optional
-        The alarm that it is about.
+        The alarm that it is about; a verdict is about all of it.
     named : str, optional
         One of ``FAULTS``, to rename.
     why : str
@@ -188,6 +191,8 @@ def give(
     """
     demand(user, "label")
     _check(kind, named, why, first_ns, last_ns)
+    if kind in VERDICTS and None not in (alarm_id, first_ns):
+        raise ParameterError("a verdict is about an alarm or about a stretch of time; give one of them")
     known_point(connection, point_id)
     about = _about(connection, point_id, kind, now_ns, first_ns, last_ns, alarm_id)
     values = about | {"point_id": point_id, "kind": kind, "at_ns": now_ns, "alarm_id": alarm_id, "named": named}
@@ -211,6 +216,29 @@ def labels_of(
     if first_ns:
         query = query.where(labels.c.last_ns >= first_ns)
     return [Label(**row._mapping) for row in connection.execute(query)]
+
+
+def verdicts(connection: Connection, *, point_id: str | None = None) -> list[Label]:
+    """List the verdicts that hold, oldest first: of one point or of all.
+
+    Returns
+    -------
+    list of Label
+        One on an alarm is about all of it, until it ended: whoever judged it while it stood could not know when. Of one
+        that stands `last_ns` is beyond all times.
+    """
+    held = holding(labels_of(connection, point_id=point_id, most=_EVERYTHING))
+    judged = sa.select(labels.c.alarm_id).where(labels.c.kind.in_(VERDICTS), labels.c.alarm_id.is_not(None))
+    query = sa.select(alarms.c.id, alarms.c.raised_ns, alarms.c.cleared_ns).where(alarms.c.id.in_(judged))
+    ends = {
+        row.id: _FOR_EVER if row.cleared_ns is None else max(row.raised_ns, row.cleared_ns)
+        for row in connection.execute(query)
+    }
+    return [
+        label if label.alarm_id is None else replace(label, last_ns=ends.get(label.alarm_id, label.last_ns))
+        for label in held
+        if label.kind in VERDICTS
+    ]
 
 
 def latest_label(connection: Connection, point_id: str) -> int:

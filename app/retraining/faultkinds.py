@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from app.labels.records import VERDICTS, Label, holding, labels_of
+from app.labels.records import Label, verdicts
 from app.learner import DIAGNOSIS_EPOCHS
 from app.retraining.records import DIAGNOSIS, Task, judged_before
 from app.retraining.selection import NotReadyError
@@ -39,7 +39,6 @@ _SEED, _FROZEN_SEED = 20261126, 20261127
 _HELD_OUT_OF = 3
 # Windows of one label, and the simulated ones that judge.
 _MOST_WINDOWS, _FROZEN_WINDOWS = 32, 2_000
-_EVERYTHING = 1_000_000
 # The labelled windows, which are few, are repeated until they are this share of the simulated ones.
 _SHARE = 0.2
 # By kind, machine and then the windows' ids.
@@ -48,8 +47,7 @@ _Chosen = dict[str, dict[str, list[int]]]
 
 def verdict_labels(connection: Connection) -> list[Label]:
     """Labels that hold and name a kind, oldest first."""
-    held = holding(labels_of(connection, most=_EVERYTHING))
-    return [label for label in held if label.kind in VERDICTS and label.fault is not None]
+    return [label for label in verdicts(connection) if label.fault is not None]
 
 
 def look_at_labels(context: Context, task: Task) -> Done:

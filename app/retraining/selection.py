@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from app.labels.records import VERDICTS, holding, labels_of
+from app.labels.records import verdicts
 from app.schema import alarms, windows
 from app.store import PointRow, features_from_blob
 from features.contract import WATCHED
@@ -48,7 +48,7 @@ _LATEST = 2_000
 _FEWEST_NEW = 64
 _CHUNK, _READ = 500, 20_000
 _UNKNOWN = "unknown"
-_EVERYTHING, _FOR_EVER = 1_000_000, np.iinfo(np.int64).max
+_FOR_EVER = np.iinfo(np.int64).max
 # Begin and end of an alarm, and the kind it was given.
 _Span = tuple[int, int | None, str]
 
@@ -245,8 +245,7 @@ def _of_windows(connection: Connection, ids: Ids, column: sa.Column[Any]) -> lis
 
 def _said(connection: Connection, point_id: str) -> _Said:
     """Alarms of a point, each as whoever judged it last has it, and the stretches that were confirmed without one."""
-    held = holding(labels_of(connection, point_id=point_id, most=_EVERYTHING))
-    labels = [label for label in held if label.kind in VERDICTS]
+    labels = verdicts(connection, point_id=point_id)
     by_alarm = {label.alarm_id: label for label in labels if label.alarm_id is not None}
     columns = (alarms.c.id, alarms.c.window_start_ns, alarms.c.raised_ns, alarms.c.cleared_ns, alarms.c.kind)
     query = sa.select(*columns).where(alarms.c.point_id == point_id).order_by(alarms.c.raised_ns)

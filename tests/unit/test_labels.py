@@ -13,7 +13,7 @@ from app.access.audit import trail
 from app.access.roles import ForbiddenError, User
 from app.alarms.register import HEALTH, NODE, follow, journal, tags
 from app.commissioning import begin_anew
-from app.labels.records import Label, give, labels_of, node_words
+from app.labels.records import Label, give, labels_of, node_words, verdicts
 from app.learner import _changed
 from app.retention import thin_waveforms
 from app.schema import alarms, blocks, labels, node_reports, nodes, windows
@@ -91,6 +91,24 @@ def test_a_label_of_an_alarm_takes_its_verdict_along(engine: sa.Engine) -> None:
     assert deed.why == "alarm 1, outer is inner, seen when it was opened"
 
 
+def test_a_verdict_is_about_an_alarm_until_it_ended_whenever_it_was_given(engine: sa.Engine) -> None:
+    _give(engine, "confirm", at_s=14, alarm_id=1)
+    _give(engine, "note", at_s=14, alarm_id=1, why="it hums")
+    alone = _give(engine, "reject", at_s=15, first_ns=10 * _S, last_ns=11 * _S)
+
+    def lasting() -> list[tuple[int, int]]:
+        with reading(engine) as connection:
+            return [(label.first_ns, label.last_ns) for label in verdicts(connection, point_id=_POINT)]
+
+    stretch = (alone.first_ns, alone.last_ns)
+    # It stands: all that comes is of it.
+    assert lasting() == [(12 * _S, 2**63 - 1), stretch]
+    for cleared_s in (40, 13):
+        with writing(engine) as connection:
+            connection.execute(alarms.update().values(cleared_ns=cleared_s * _S))
+        assert lasting() == [(12 * _S, cleared_s * _S), stretch]
+
+
 def test_without_an_alarm_a_label_is_about_the_latest_window_or_the_stretch_given(engine: sa.Engine) -> None:
     latest = _give(engine, "reject")
     assert (latest.first_ns, latest.last_ns, latest.said, latest.score) == (14 * _S, 15 * _S, "outer", 3.0)
@@ -124,6 +142,7 @@ def test_a_nodes_alarm_is_labelled_by_its_report(engine: sa.Engine) -> None:
         ("note", {"why": "x", "first_ns": 2, "last_ns": 1}, "a stretch from 2 to 1 is none"),
         ("note", {"why": "x", "first_ns": 2}, "a stretch from 2 to None is none"),
         ("reject", {"alarm_id": 9}, "plant/pump/drive has no alarm 9"),
+        ("reject", {"alarm_id": 1, "first_ns": 1, "last_ns": 2}, "about an alarm or about a stretch of time"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_leaves_nothing(engine: sa.Engine, kind, given, said) -> None:  # type: ignore[no-untyped-def]

@@ -13,9 +13,11 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
+from app.access.roles import User
 from app.cli import _raceway
 from app.commands.labels import _ns
 from app.labels.export import COLUMNS
+from app.labels.records import give
 from app.schema import alarms, windows
 from app.settings import Settings
 from app.store import PointRow, reading, save_point, writing
@@ -116,6 +118,25 @@ def test_labelled_windows_are_exported_alike_as_csv_and_parquet(run: Any, tmp_pa
     assert table.schema.metadata[b"raceway.contract"].decode() == WATCHED.hash
     for column, values in table.to_pydict().items():
         assert ["" if value is None else str(value) for value in values] == [row[column] for row in rows], column
+
+
+def test_the_windows_of_an_alarm_are_exported_whole_whenever_it_was_judged(
+    run: Any, engine: sa.Engine, tmp_path: Path
+) -> None:
+    def exported() -> set[int]:
+        run("export", str(tmp_path / "labels.csv"))
+        with (tmp_path / "labels.csv").open(newline="", encoding="utf-8") as file:
+            return {int(row["start_ns"]) // _S for row in csv.DictReader(file)}
+
+    with writing(engine) as connection:
+        connection.execute(alarms.update().values(cleared_ns=None))
+        # Four windows of it had come by then.
+        give(connection, User("kim", "operator"), _POINT, "confirm", now_ns=5 * _S, alarm_id=1)
+    # The sixth window has features of another contract.
+    assert exported() == {3, 4, 6, 7, 8, 9}
+    with writing(engine) as connection:
+        connection.execute(alarms.update().values(cleared_ns=8 * _S))
+    assert exported() == {3, 4, 6, 7}
 
 
 def test_nothing_said_is_an_empty_table(run: Any, tmp_path: Path, engine: sa.Engine) -> None:

@@ -25,6 +25,7 @@ from app.retraining.faultkinds import FAULT_KIND_STEPS, _is_held_out, _machine
 from app.retraining.job import foreseen, retrain
 from app.retraining.promotion import promotions_of, undo
 from app.retraining.records import DIAGNOSIS, Options, Task, tasks_of
+from app.schema import alarms
 from app.settings import Settings, load_settings
 from app.store import bundle_of, open_store, reading, set_champion, writing
 from app.wire import About, PointId
@@ -143,6 +144,28 @@ def test_labels_without_waveforms_or_without_machines_to_judge_are_no_use(
     with writing(engine) as connection:
         connection.execute(sa.text("UPDATE blocks SET waveform = NULL"))
     assert _found(_run(engine, settings)) == ("waiting", ["no labelled window has its waveform and a bearing"])
+
+
+def test_windows_of_an_alarm_that_came_after_it_was_judged_are_its_too(
+    engine: sa.Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def learn(context: Any, bundle_id: str, *_: Any) -> None:
+        _write_stubborn(context.settings.bundles, "inner", bundle_id)
+
+    monkeypatch.setattr(faultkinds, "_learn", learn)
+    _serve(engine, "all-normal")
+    with writing(engine) as connection:
+        for number, name in enumerate(_MACHINES, start=1):
+            point = f"site/{name}/drive"
+            raised = {"point_id": point, "raised_ns": NOW_NS, "window_start_ns": NOW_NS, "ratio": 1.5, "kind": "inner"}
+            connection.execute(alarms.insert().values(**raised))
+            # In the moment of the alarm: no window of it has ended yet.
+            give(connection, User("kim", "operator"), point, "confirm", now_ns=NOW_NS, alarm_id=number)
+    task = _run(engine, settings)
+    assert task is not None
+    assert {machine: len(ids) for machine, ids in task.findings["select"]["kinds"]["inner"].items()} == dict.fromkeys(
+        (f"site/{name}" for name in _MACHINES), 5
+    )
 
 
 def test_a_network_that_names_their_windows_better_serves_and_is_taken_back(

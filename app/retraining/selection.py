@@ -5,8 +5,9 @@ challenger ever learns from; then those to learn from; at the end the recent one
 sample. Whatever lies in or near an alarm is in none of them: a fault must not be learned as health. Windows that merely
 passed the threshold stay in: without them each retraining would have a lower threshold than the one before it.
 
-What people said holds over what was alarmed: an alarm that was rejected is none, its windows are healthy ones, of which
-the later half judges; the kind of one that was confirmed or renamed is theirs; a stretch that was confirmed is a fault.
+What people said holds over what was alarmed: an alarm or a stretch that was rejected is none, its windows are healthy
+ones, of which the later half judges; the kind of one that was confirmed or renamed is theirs; a stretch that was
+confirmed is a fault. Where these overlap, what was said last holds.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ _Span = tuple[int, int | None, str]
 
 @dataclass(frozen=True)
 class _Said:
-    """Stretches of a point by what was alarmed and said: with a fault, and of alarms that were none."""
+    """Stretches of a point by what was alarmed and said: with a fault, and those that were rejected."""
 
     faults: tuple[_Span, ...]
     rejected: tuple[_Span, ...]
@@ -118,7 +119,7 @@ class Selection:
     alarmed : mapping of str to ndarray of int64
         In alarms, by the kind they were given.
     rejected : ndarray of int64
-        Healthy ones of alarms that were rejected, which judge and are not learned from.
+        Healthy ones of what was rejected, which judge and are not learned from.
     """
 
     champion: Ids
@@ -244,25 +245,40 @@ def _of_windows(connection: Connection, ids: Ids, column: sa.Column[Any]) -> lis
 
 
 def _said(connection: Connection, point_id: str) -> _Said:
-    """Alarms of a point, each as whoever judged it last has it, and the stretches that were confirmed without one."""
-    labels = verdicts(connection, point_id=point_id)
-    by_alarm = {label.alarm_id: label for label in labels if label.alarm_id is not None}
+    """Alarms of a point and stretches that were judged; of what several cover, what was said last holds."""
     columns = (alarms.c.id, alarms.c.window_start_ns, alarms.c.raised_ns, alarms.c.cleared_ns, alarms.c.kind)
     query = sa.select(*columns).where(alarms.c.point_id == point_id).order_by(alarms.c.raised_ns)
-    faults: list[_Span] = []
+    of_alarm: dict[int | None, _Span] = {
+        row.id: (min(row.window_start_ns, row.raised_ns), row.cleared_ns, row.kind or _UNKNOWN)
+        for row in connection.execute(query)
+    }
+    labels = verdicts(connection, point_id=point_id)
+    judged = {label.alarm_id for label in labels}
+    # What nobody judged was said first of all.
+    faults = [span for alarm_id, span in of_alarm.items() if alarm_id not in judged]
     rejected: list[_Span] = []
-    for row in connection.execute(query):
-        label = by_alarm.get(row.id)
-        kind = (label.fault if label else row.kind) or row.kind or _UNKNOWN
-        span = (min(row.window_start_ns, row.raised_ns), row.cleared_ns, kind)
-        (rejected if label and label.kind == "reject" else faults).append(span)
-    alone = [label for label in labels if label.alarm_id is None and label.kind != "reject"]
-    faults += [(label.first_ns, label.last_ns, label.fault or _UNKNOWN) for label in alone]
-    return _Said(tuple(faults), tuple(rejected))
+    for label in labels:
+        begin_ns, end_ns, kind = of_alarm.get(label.alarm_id, (label.first_ns, label.last_ns, _UNKNOWN))
+        faults = [rest for fault in faults for rest in _without(fault, begin_ns, end_ns)]
+        if label.kind == "reject":
+            rejected.append((begin_ns, end_ns, kind))
+        else:
+            faults.append((begin_ns, end_ns, label.fault or kind))
+    return _Said(tuple(sorted(faults, key=lambda span: span[0])), tuple(rejected))
+
+
+def _without(span: _Span, begin_ns: int, end_ns: int | None) -> list[_Span]:
+    """What is left of a fault before and after a stretch of which something else was said later."""
+    first_ns, last_ns, kind = span
+    before_ns = begin_ns if last_ns is None else min(begin_ns, last_ns)
+    rest: list[_Span] = [(first_ns, before_ns, kind)] if first_ns < begin_ns else []
+    if end_ns is not None and (last_ns is None or end_ns < last_ns):
+        rest.append((max(first_ns, end_ns), last_ns, kind))
+    return rest
 
 
 def _judging(healthy: Places, rejected: Sequence[_Span], most: int) -> Ids:
-    """The later half of each rejected alarm's windows: the earlier half may be learned from."""
+    """The later half of the windows of each stretch that was rejected: the earlier half may be learned from."""
     found = [healthy.between(begin_ns, _FOR_EVER if end_ns is None else end_ns) for begin_ns, end_ns, _ in rejected]
     parts = [inside.ids[len(inside) // 2 :] for inside in found if len(inside)]
     return _evenly(np.concatenate(parts), most) if parts else np.empty(0, np.int64)

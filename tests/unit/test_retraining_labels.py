@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.access.roles import User
 from app.labels.records import give
-from app.retraining.selection import Amounts, NotReadyError, Selection, select
+from app.retraining.selection import Amounts, NotReadyError, Selection, _without, select
 from app.schema import alarms, windows
 from app.store import PointRow, point_rows, reading, save_point, writing
 from features.contract import WATCHED
@@ -93,6 +93,59 @@ def test_a_stretch_that_was_confirmed_is_a_fault_without_an_alarm(engine: sa.Eng
     assert not (_seconds(chosen.learned.ids) | _seconds(chosen.recent.ids)) & {*range(295, 355), *range(395, 415)}
     assert _seconds(chosen.alarmed["unknown"]) <= set(range(300, 350))
     assert _seconds(chosen.alarmed["inner"]) == set(range(400, 410))
+
+
+def test_a_stretch_that_was_rejected_is_health_over_what_was_said_before(engine: sa.Engine) -> None:
+    _say(engine, "reject", first_ns=230 * _S, last_ns=300 * _S)
+    chosen = _select(engine)
+    # What is left of the alarm, with its margin, is learned from by nobody.
+    assert _seconds(chosen.alarmed["outer"]) == set(range(200, 230))
+    assert not (_seconds(chosen.learned.ids) | _seconds(chosen.rejected)) & set(range(195, 235))
+    assert set(range(236, 260)) <= _seconds(chosen.learned.ids)
+    # The later half judges.
+    assert _seconds(chosen.rejected) == set(range(268, 300))
+    # Whoever says later that there was a fault after all is believed, of as much as they say.
+    _say(engine, "rename", first_ns=250 * _S, last_ns=280 * _S, named="ball")
+    again = _select(engine)
+    assert _seconds(again.alarmed["ball"]) == set(range(250, 280))
+    assert not (_seconds(again.learned.ids) | _seconds(again.rejected)) & {*range(195, 235), *range(245, 285)}
+
+
+def test_a_kind_that_was_said_of_a_part_of_an_alarm_is_that_parts(engine: sa.Engine) -> None:
+    _say(engine, "rename", first_ns=240 * _S, last_ns=300 * _S, named="ball")
+    chosen = _select(engine)
+    assert _seconds(chosen.alarmed["outer"]) == set(range(200, 240))
+    assert _seconds(chosen.alarmed["ball"]) <= set(range(240, 300))
+
+
+def test_a_stretch_of_a_standing_alarm_that_was_rejected_leaves_it_standing(engine: sa.Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(alarms.update().values(cleared_ns=None))
+    _say(engine, "reject", first_ns=200 * _S, last_ns=300 * _S)
+    with pytest.raises(NotReadyError, match="an alarm stands"):
+        _select(engine)
+
+
+@pytest.mark.parametrize(
+    ("fault", "stretch", "rest"),
+    [
+        ((10, 20), (0, 30), []),
+        ((10, 20), (10, 20), []),
+        ((10, 20), (0, 15), [(15, 20)]),
+        ((10, 20), (15, 30), [(10, 15)]),
+        ((10, 20), (12, 15), [(10, 12), (15, 20)]),
+        ((10, 20), (0, 5), [(10, 20)]),
+        ((10, 20), (25, 30), [(10, 20)]),
+        ((10, None), (12, 15), [(10, 12), (15, None)]),
+        ((10, None), (12, None), [(10, 12)]),
+        ((10, 20), (15, None), [(10, 15)]),
+        ((10, None), (0, None), []),
+    ],
+)
+def test_what_is_left_of_a_fault_is_what_no_later_stretch_covers(
+    fault: tuple[int, int | None], stretch: tuple[int, int | None], rest: list[tuple[int, int | None]]
+) -> None:
+    assert _without((*fault, "inner"), *stretch) == [(*one, "inner") for one in rest]
 
 
 def test_nothing_of_before_a_repair_is_chosen(engine: sa.Engine) -> None:

@@ -51,6 +51,7 @@ class Publisher:
         protocol = protocol_of(broker)
         self._room = threading.Semaphore(_IN_FLIGHT)
         self._outstanding = 0
+        self._connections = 0
         self._changed = threading.Condition()
         self._listen = listen
         self._client = make_client(broker, client_id=client_id, protocol=protocol)
@@ -75,6 +76,11 @@ class Publisher:
     ) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+    @property
+    def connections(self) -> int:
+        """How often the broker has taken us in: more than once where the connection was lost meanwhile."""
+        return self._connections
 
     def block(self, block: Block) -> None:
         """Publish a block; waits while too many are on their way."""
@@ -120,6 +126,7 @@ class Publisher:
     def _on_connect(self, client: paho.Client, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         del userdata, flags, properties
         if reason == 0:
+            self._connections += 1
             for topic in self._listen:
                 client.subscribe(topic, qos=1)
 

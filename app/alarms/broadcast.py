@@ -42,6 +42,10 @@ class Line(Protocol):
     ) -> None:
         """Close it; what has not arrived never will."""
 
+    @property
+    def connections(self) -> int:
+        """How often the broker has taken us in, 0 until it answers; grows where the line is lost and comes back."""
+
     def raw(self, topic: str, payload: bytes, *, retain: bool) -> None:
         """Publish with QoS 1; raises `BrokerError`."""
 
@@ -63,7 +67,8 @@ class Broadcast:
         self._engine = engine
         self._connect = connect
         self._line: Line | None = None
-        self._greeted = False
+        # Up to which connection of the line all points were told; 0: none.
+        self._greeted = 0
 
     def tell(self, *, now_ns: int) -> int:
         """Publish what has changed since the broker was told last; how many steps that were.
@@ -74,9 +79,9 @@ class Broadcast:
 
         Notes
         -----
-        Over a new connection all points that ever had an alarm are told as they stand, since the broker may be another,
-        or have lost what it retained. A broker that fails is asked again after a second, doubling up to a minute, for
-        ever.
+        Over a new connection, also one that the line made by itself, all points that ever had an alarm are told as they
+        stand, since the broker may be another, or have lost what it retained. A broker that fails is asked again after
+        a second, doubling up to a minute, for ever.
         """
         with writing(self._engine) as connection:
             progress = progress_of(connection, CHANNEL)
@@ -87,7 +92,8 @@ class Broadcast:
             by_point: dict[str, list[dict[str, Any]]] = defaultdict(list)
             for step in steps:
                 by_point[step.pop("point_id")].append(step)
-            wanted = set(by_point) if self._greeted else set(by_point) | _all_points(connection)
+            greeted = self._line is not None and self._greeted == self._line.connections
+            wanted = set(by_point) if greeted else set(by_point) | _all_points(connection)
             stand = _stand(connection, sorted(wanted))
         if not wanted:
             return 0
@@ -97,7 +103,6 @@ class Broadcast:
         except BrokerError as error:
             self._failed(progress, error, now_ns=now_ns)
             return 0
-        self._greeted = True
         if steps or progress.attempts:
             told = max([progress.told, *(step["number"] for step in steps)])
             keep_progress(self._engine, CHANNEL, told=told, attempts=0, next_ns=0, failure=None)
@@ -105,17 +110,20 @@ class Broadcast:
 
     def close(self) -> None:
         """Close the connection, where there is one."""
-        line, self._line, self._greeted = self._line, None, False
+        line, self._line, self._greeted = self._line, None, 0
         if line is not None:
             line.__exit__(None, None, None)
 
     def _publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
         if self._line is None:
             self._line = self._connect().__enter__()
+        # The first connection is asked for already. A later one that comes while we publish is told all once more.
+        over = max(1, self._line.connections)
         for first in range(0, len(messages), _ON_THE_WAY):
             for topic, payload in messages[first : first + _ON_THE_WAY]:
                 self._line.raw(topic, payload, retain=True)
             self._line.flush(timeout_s=_PATIENCE_S)
+        self._greeted = over
 
     def _failed(self, progress: Progress, error: BrokerError, *, now_ns: int) -> None:
         # A line that is kept would deliver later what is told again over the next one, and out of order.

@@ -25,7 +25,8 @@ class _Broker:
     """Keeps what is retained and all that was published, and is away when it is told to be."""
 
     def __init__(self) -> None:
-        self.away, self.opened, self.closed = False, 0, 0
+        self.away, self.opened, self.closed, self.connections = False, 0, 0, 0
+        self.lost_while_flushing = False
         self.sent: list[tuple[str, Any]] = []
         self.retained: dict[str, Any] = {}
 
@@ -33,6 +34,7 @@ class _Broker:
         if self.away:
             raise BrokerError("no broker answers")
         self.opened += 1
+        self.connections = 0
         return self
 
     def __enter__(self) -> Self:
@@ -49,7 +51,15 @@ class _Broker:
         assert timeout_s > 0
         if self.away:
             raise BrokerError("not acknowledged")
+        self.connections = max(1, self.connections)
         self.retained |= dict(self.sent)
+        if self.lost_while_flushing:
+            self.replace()
+
+    def replace(self) -> None:
+        """Another takes its place, and the line connects to it by itself."""
+        self.connections += 1
+        self.sent, self.retained, self.lost_while_flushing = [], {}, False
 
     def numbers(self, topic: str) -> list[int]:
         return [step["number"] for sent, said in self.sent if sent == topic for step in said["steps"]]
@@ -163,6 +173,26 @@ def test_a_service_that_starts_tells_how_all_stand_and_loses_no_step(engine: sa.
     assert Broadcast(engine, broker.connect).tell(now_ns=4 * _S) == 1
     assert {topic: len(said["steps"]) for topic, said in broker.sent} == {_topic(_A): 1, _topic(_B): 0}
     assert broker.retained[_topic(_A)]["alarms"][0]["state"] == "returned"
+
+
+@pytest.mark.parametrize("while_flushing", [False, True])
+def test_a_broker_that_was_replaced_is_told_how_all_stand(engine: sa.Engine, while_flushing: bool) -> None:
+    broker = _Broker()
+    broadcast = Broadcast(engine, broker.connect)
+    _step(engine, _A, "raise", 1)
+    _step(engine, _B, "raise", 1)
+    broker.lost_while_flushing = while_flushing
+    broadcast.tell(now_ns=2 * _S)
+    if not while_flushing:
+        assert broadcast.tell(now_ns=3 * _S) == 0
+        assert len(broker.sent) == 2
+        broker.replace()
+    assert broker.retained == {}
+    assert broadcast.tell(now_ns=4 * _S) == 0
+    assert {topic: said["steps"] for topic, said in broker.retained.items()} == {_topic(_A): [], _topic(_B): []}
+    # Once, over the same line.
+    broadcast.tell(now_ns=5 * _S)
+    assert (len(broker.sent), broker.opened, broker.closed) == (2, 1, 0)
 
 
 def test_the_protocol_page_shows_what_is_published(engine: sa.Engine) -> None:

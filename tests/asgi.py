@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-__all__ = ["Answer", "ask", "stream"]
+__all__ = ["Answer", "ask", "asked", "stream"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,20 @@ def ask(
     client: str = "127.0.0.1",
 ) -> Answer:
     """Get a path, or post a form or something else to it."""
+    return asyncio.run(asked(app, path, form=form, body=body, cookie=cookie, headers=headers, client=client))
+
+
+async def asked(
+    app: Any,
+    path: str,
+    *,
+    form: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    cookie: str = "",
+    headers: Mapping[str, str] | None = None,
+    client: str = "127.0.0.1",
+) -> Answer:
+    """Do as `ask` does, beside others."""
     posted = urlencode(form or {}).encode() if body is None else body
     method = "GET" if form is None and body is None else "POST"
     scope = _scope("http", path, cookie, headers or {}, client) | {"method": method}
@@ -65,7 +79,7 @@ def ask(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(app(scope, receive, send))
+    await app(scope, receive, send)
     found = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
     answered = b"".join(message.get("body", b"") for message in sent[1:])
     return Answer(sent[0]["status"], found, answered.decode())

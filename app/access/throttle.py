@@ -25,6 +25,8 @@ _BY_NAME, _BY_ADDRESS, _BY_BOTH = _Rule(5, 8.0), _Rule(20, 600.0), _Rule(3, 600.
 class Throttle:
     """Counts failures in memory; its state is the failures and times of names and addresses.
 
+    Attempts take turns: one that asks before the last has failed does not see that failure.
+
     Examples
     --------
     >>> throttle = Throttle()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
 from urllib.parse import parse_qs, urlsplit
 
+from anyio import CapacityLimiter, to_thread
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -28,8 +29,8 @@ from features.errors import RacewayError
 __all__ = ["login_routes", "way_back"]
 
 _MOST_BYTES = 4096
-# Checking a password takes 64 MiB; more at once would only be an attack.
-_AT_ONCE = 2
+# Each attempt has to see how the one before it ended: many sent at once would all be made before the first has failed.
+_AT_ONCE = 1
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -110,7 +111,8 @@ class _Desk:
     engine: Callable[[], Engine]
     settings: Settings
     throttle: Throttle = field(default_factory=Throttle)
-    hashing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AT_ONCE))
+    # Of their own: those that wait may not hold up the threads in which the gate judges every message.
+    turns: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_AT_ONCE))
 
     async def form(self, request: Request) -> Response:
         return _form(way_back(request.query_params.get("next", "/")))
@@ -121,7 +123,8 @@ class _Desk:
         fields = await _fields(request)
         name, back = fields.get("name", "").strip()[:64], way_back(fields.get("next", "/"))
         try:
-            return await run_in_threadpool(self._judged, request, name, fields.get("password", ""), back)
+            judged = functools.partial(self._judged, request, name, fields.get("password", ""), back)
+            return await to_thread.run_sync(judged, limiter=self.turns)
         except RacewayError:
             return _form(back, name=name, refused="Nobody can log in: see the console's log.", status=503)
 
@@ -132,8 +135,7 @@ class _Desk:
             words = f"Too many attempts; wait {max(1, round(wait_s))} s."
             return _form(back, name=name, refused=words, status=429, wait_s=wait_s)
         account = accounts_of(self.settings.users).get(name)
-        with self.hashing:
-            right = matches(account, password)
+        right = matches(account, password)
         now_ns = time.time_ns()
         if account is None or not right:
             self.throttle.failed(name, address, now_s=now_s)

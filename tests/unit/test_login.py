@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import threading
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from asgi import Answer, ask, stream
+from asgi import Answer, ask, asked, stream
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
@@ -16,7 +19,7 @@ from starlette.websockets import WebSocket
 from app.access.accounts import add, remove, set_role
 from app.access.audit import trail
 from app.access.opening import demand_closed, is_loopback
-from app.access.passwords import AccountError
+from app.access.passwords import Account, AccountError, matches
 from app.access.roles import User
 from app.console.gate import Gate
 from app.console.routes import UNGUARDED, routes
@@ -152,6 +155,58 @@ def test_guessing_is_slowed_down_even_for_the_right_one(entered: sa.Engine, cons
     reply = _log_in(console)
     assert (reply.status, int(reply.headers["retry-after"])) == (429, 1)
     assert _log_in(console, client="10.0.0.8").status == 303
+
+
+def test_guesses_sent_at_once_are_slowed_down_too(
+    entered: sa.Engine, console: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert entered is not None
+    hashed: list[str] = []
+    pair = threading.Barrier(2)
+
+    def counted(account: Account | None, password: str) -> bool:
+        hashed.append(password)
+        # Time for another to come in beside it; that none does is seen once.
+        with contextlib.suppress(threading.BrokenBarrierError):
+            pair.wait(0.2)
+        return matches(account, password)
+
+    async def guessed() -> list[int]:
+        forms = [{"name": "kim", "password": f"guess {i}"} for i in range(40)]
+        return [
+            answer.status for answer in await asyncio.gather(*(asked(console, "/login", form=one) for one in forms))
+        ]
+
+    monkeypatch.setattr("app.console.login.matches", counted)
+    assert sorted(asyncio.run(guessed())) == [401] * 3 + [429] * 37
+    assert len(hashed) == 3
+
+
+def test_log_ins_that_wait_hold_nobody_up(
+    entered: sa.Engine, console: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert entered is not None
+    token = _log_in(console).cookie
+    began, answered = threading.Event(), threading.Event()
+
+    def held(account: Account | None, password: str) -> bool:
+        began.set()
+        assert answered.wait(30)
+        return matches(account, password)
+
+    async def crowded() -> int:
+        # More than there are threads for all that is judged.
+        forms = [{"name": f"name{i}", "password": "wrong horse"} for i in range(60)]
+        crowd = asyncio.gather(*(asked(console, "/login", form=one) for one in forms))
+        try:
+            await asyncio.to_thread(began.wait, 30)
+            return (await asyncio.wait_for(asked(console, "/", cookie=token), 10)).status
+        finally:
+            answered.set()
+            await crowd
+
+    monkeypatch.setattr("app.console.login.matches", held)
+    assert asyncio.run(crowded()) == 200
 
 
 @pytest.mark.parametrize(

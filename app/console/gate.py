@@ -18,13 +18,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.oidc import oidc_configured
 from app.access.opening import COOKIE, is_loopback, is_open, recognised
+from app.console.provider import provider_vouches
 from app.settings import Settings
 from features.errors import RacewayError
 
 __all__ = ["Gate"]
 
 _PROXIED = ("forwarded", "x-forwarded-for", "x-real-ip")
-_Verdict = Literal["pass", "log in", "not here", "broken"]
+_Verdict = Literal["local", "session", "provider", "log in", "not here", "broken"]
+_PASSING = ("local", "session", "provider")
 _SAID = {
     "log in": "Log in first.\n",
     "not here": "While nobody is entered, the console is open to its own machine alone, not through proxies or under "
@@ -60,7 +62,7 @@ class Gate:
         verdict = await run_in_threadpool(self._judged, scope)
         if scope["type"] == "websocket":
             await self._stream(verdict, scope, receive, send)
-        elif verdict == "pass":
+        elif verdict in _PASSING:
             await self._app(scope, receive, send)
         else:
             await _refusal(verdict, HTTPConnection(scope))(scope, receive, send)
@@ -68,12 +70,13 @@ class Gate:
     async def _stream(self, verdict: _Verdict, scope: Scope, receive: Receive, send: Send) -> None:
         async def watched() -> Message:
             message = await receive()
-            if message["type"] == "websocket.receive" and await run_in_threadpool(self._judged, scope) != "pass":
+            # Also where another way in is left: what is drawn was granted by the one that has ended.
+            if message["type"] == "websocket.receive" and await run_in_threadpool(self._judged, scope) != verdict:
                 await send({"type": "websocket.close", "code": 1008, "reason": "logged out"})
                 return {"type": "websocket.disconnect", "code": 1008}
             return message
 
-        if verdict == "pass":
+        if verdict in _PASSING:
             await self._app(scope, watched, send)
         else:
             await send({"type": "websocket.close", "code": 1008})
@@ -82,14 +85,13 @@ class Gate:
         request = HTTPConnection(scope)
         try:
             if is_open(self._settings):
-                return "pass" if self._is_local(request) else "not here"
-            # Whom an identity provider knows, only the script can tell: Streamlit keeps that to itself.
-            if oidc_configured():
-                return "pass"
-            user = recognised(self._engine(), self._settings, token=request.cookies.get(COOKIE))
+                return "local" if self._is_local(request) else "not here"
+            if recognised(self._engine(), self._settings, token=request.cookies.get(COOKIE)) is not None:
+                return "session"
+            # As whom, and with which role if any, only the script can tell: Streamlit keeps the claims to itself.
+            return "provider" if oidc_configured() and provider_vouches(request.cookies) else "log in"
         except RacewayError:
             return "broken"
-        return "log in" if user is None else "pass"
 
     def _is_local(self, request: HTTPConnection) -> bool:
         host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from urllib.parse import parse_qs, urlsplit
@@ -17,26 +17,35 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from app.access.audit import note, note_refused
+from app.access.oidc import oidc_configured
 from app.access.opening import COOKIE
-from app.access.passwords import accounts_of, matches
+from app.access.passwords import AccountError, accounts_of, matches
 from app.access.roles import User
 from app.access.sessions import close, open_session, user_of
 from app.access.throttle import Throttle
+from app.console.provider import PROVIDER_COOKIE, WAY_OUT, way_in
 from app.settings import Settings
 from app.store import writing
 from features.errors import RacewayError
 
-__all__ = ["login_routes", "way_back"]
+__all__ = ["TO_PROVIDER", "login_routes", "way_back"]
+
+TO_PROVIDER = "/login/provider"
 
 _MOST_BYTES = 4096
 # Each attempt has to see how the one before it ended: many sent at once would all be made before the first has failed.
 _AT_ONCE = 1
+_NOBODY = "Nobody can log in: see the console's log."
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
+}
+# Browsers hold every step that follows a form against `form-action`; after ours may come the provider's own page.
+_LEAVING = _HEADERS | {
+    "Content-Security-Policy": _HEADERS["Content-Security-Policy"].replace("form-action 'self'; ", "")
 }
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -47,10 +56,11 @@ _PAGE = """<!DOCTYPE html>
 <style>
 :root {{ color-scheme: light dark; font: 1rem/1.5 "Source Sans Pro", system-ui, sans-serif; }}
 body {{ margin: 0 auto; max-width: 22rem; padding: 12vh 1rem 2rem; }}
-label, input, button {{ display: block; width: 100%; box-sizing: border-box; font: inherit; }}
+label, input, button, .go {{ display: block; width: 100%; box-sizing: border-box; font: inherit; }}
 label {{ margin-top: 1rem; }}
-input, button {{ padding: .6rem; min-height: 2.75rem; border: 1px solid #7F7F7F; border-radius: .4rem; }}
-button {{ margin-top: 1.5rem; background: #0072B2; border-color: #0072B2; color: #FFF; cursor: pointer; }}
+input, button, .go {{ padding: .6rem; min-height: 2.75rem; border: 1px solid #7F7F7F; border-radius: .4rem; }}
+button, .go {{ margin-top: 1.5rem; background: #0072B2; border-color: #0072B2; color: #FFF; cursor: pointer; }}
+.go {{ text-align: center; text-decoration: none; }}
 :focus-visible {{ outline: 3px solid #E69F00; outline-offset: 2px; }}
 .refused {{ border-left: .4rem solid #D55E00; padding-left: .8rem; }}
 </style>
@@ -71,11 +81,12 @@ _LOG_IN = """<form method="post" action="/login">
 <input id="password" name="password" type="password" autocomplete="current-password" required{second}>
 <button type="submit">Log in</button>
 </form>"""
+_BY_PROVIDER = f'<a class="go" href="{TO_PROVIDER}">Log in by single sign-on</a>'
 _LOG_OUT = """<form method="post" action="/logout"><button type="submit" autofocus>Log out</button></form>"""
 
 
 def login_routes(engine: Callable[[], Engine], settings: Settings) -> list[Route]:
-    """Give the routes `/login` and `/logout`.
+    """Give the routes `/login`, with the way to an identity provider below it, and `/logout`.
 
     Parameters
     ----------
@@ -87,6 +98,7 @@ def login_routes(engine: Callable[[], Engine], settings: Settings) -> list[Route
     return [
         Route("/login", desk.form, methods=["GET"]),
         Route("/login", desk.log_in, methods=["POST"]),
+        Route(TO_PROVIDER, desk.to_provider, methods=["GET"]),
         Route("/logout", desk.farewell, methods=["GET"]),
         Route("/logout", desk.log_out, methods=["POST"]),
     ]
@@ -115,25 +127,32 @@ class _Desk:
     turns: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_AT_ONCE))
 
     async def form(self, request: Request) -> Response:
-        return _form(way_back(request.query_params.get("next", "/")))
+        return self._form(way_back(request.query_params.get("next", "/")))
+
+    async def to_provider(self, request: Request) -> Response:
+        del request
+        try:
+            return RedirectResponse(way_in() if oidc_configured() else "/login", status_code=303, headers=_HEADERS)
+        except AccountError:
+            return self._form("/", refused=_NOBODY, status=503)
 
     async def log_in(self, request: Request) -> Response:
         if not _from_here(request):
-            return _form("/", refused="This form came from another site.", status=403)
+            return self._form("/", refused="This form came from another site.", status=403)
         fields = await _fields(request)
         name, back = fields.get("name", "").strip()[:64], way_back(fields.get("next", "/"))
         try:
             judged = functools.partial(self._judged, request, name, fields.get("password", ""), back)
             return await to_thread.run_sync(judged, limiter=self.turns)
         except RacewayError:
-            return _form(back, name=name, refused="Nobody can log in: see the console's log.", status=503)
+            return self._form(back, name=name, refused=_NOBODY, status=503)
 
     def _judged(self, request: Request, name: str, password: str, back: str) -> Response:
         address, now_s = _address(request), time.monotonic()
         wait_s = self.throttle.wait_s(name, address, now_s=now_s)
         if wait_s > 0.0:
             words = f"Too many attempts; wait {max(1, round(wait_s))} s."
-            return _form(back, name=name, refused=words, status=429, wait_s=wait_s)
+            return self._form(back, name=name, refused=words, status=429, wait_s=wait_s)
         account = accounts_of(self.settings.users).get(name)
         right = matches(account, password)
         now_ns = time.time_ns()
@@ -142,7 +161,7 @@ class _Desk:
             with writing(self.engine()) as connection:
                 # A name that nobody has may be a password in the wrong field.
                 note_refused(connection, name if account else "unknown", target=address, now_ns=now_ns)
-            return _form(back, name=name, refused="Name or password is wrong.", status=401)
+            return self._form(back, name=name, refused="Name or password is wrong.", status=401)
         self.throttle.succeeded(name, address)
         with writing(self.engine()) as connection:
             if former := request.cookies.get(COOKIE):
@@ -167,13 +186,16 @@ class _Desk:
         """Ask, unless the console's own page has sent the reader here: other sites could link to this."""
         if request.headers.get("sec-fetch-site") == "same-origin":
             return await self.log_out(request)
-        return _answer("Log out", "", _LOG_OUT)
+        return _answer("Log out", "", _LOG_OUT, headers=_LEAVING)
 
     async def log_out(self, request: Request) -> Response:
         if not _from_here(request):
-            return _answer("Log out", _refusal("This form came from another site."), _LOG_OUT, status=403)
+            return _answer(
+                "Log out", _refusal("This form came from another site."), _LOG_OUT, status=403, headers=_LEAVING
+            )
         await run_in_threadpool(self._closed, request.cookies.get(COOKIE), _address(request))
-        reply = RedirectResponse("/login", status_code=303, headers=_HEADERS)
+        onward = WAY_OUT if PROVIDER_COOKIE in request.cookies else "/login"
+        reply = RedirectResponse(onward, status_code=303, headers=_HEADERS)
         reply.delete_cookie(COOKIE, httponly=True, samesite="lax")
         return reply
 
@@ -185,6 +207,26 @@ class _Desk:
                 close(connection, token)
                 if user is not None:
                     note(connection, user, "log out", target=address, now_ns=now_ns)
+
+    def _form(
+        self, back: str, *, name: str = "", refused: str = "", status: int = 200, wait_s: float = 0.0
+    ) -> Response:
+        focus = {"first": "" if name else " autofocus", "second": " autofocus" if name else ""}
+        form = _LOG_IN.format(next=escape(back), name=escape(name), **focus)
+        reply = _answer("Log in", _refusal(refused), self._ways(form), status=status)
+        if wait_s:
+            reply.headers["Retry-After"] = str(max(1, round(wait_s)))
+        return reply
+
+    def _ways(self, form: str) -> str:
+        """The ways in that there are: to the provider, the form, or both."""
+        try:
+            if oidc_configured():
+                return _BY_PROVIDER + (form if accounts_of(self.settings.users) else "")
+        except AccountError:
+            # The gate says so.
+            pass
+        return form
 
 
 def _from_here(request: Request) -> bool:
@@ -209,18 +251,9 @@ async def _fields(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in found.items()}
 
 
-def _form(back: str, *, name: str = "", refused: str = "", status: int = 200, wait_s: float = 0.0) -> Response:
-    focus = {"first": "" if name else " autofocus", "second": " autofocus" if name else ""}
-    form = _LOG_IN.format(next=escape(back), name=escape(name), **focus)
-    reply = _answer("Log in", _refusal(refused), form, status=status)
-    if wait_s:
-        reply.headers["Retry-After"] = str(max(1, round(wait_s)))
-    return reply
-
-
 def _refusal(words: str) -> str:
     return f'<p class="refused" role="alert">{escape(words)}</p>' if words else ""
 
 
-def _answer(title: str, said: str, form: str, *, status: int = 200) -> Response:
-    return HTMLResponse(_PAGE.format(title=title, said=said, form=form), status_code=status, headers=_HEADERS)
+def _answer(title: str, said: str, form: str, *, status: int = 200, headers: Mapping[str, str] = _HEADERS) -> Response:
+    return HTMLResponse(_PAGE.format(title=title, said=said, form=form), status_code=status, headers=headers)

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 from starlette.routing import BaseRoute
 
-from app.console.login import login_routes
+from app.console.login import TO_PROVIDER, login_routes
 from app.console.plot import library_routes
+from app.console.provider import PROVIDER_PATHS
 from app.console.shell import shell_routes
 from app.console.workorders import CLOSING, workorder_routes
 from app.settings import Settings
 
 __all__ = ["UNGUARDED", "routes"]
 
-# Paths that answer without a session: the browser's log-in form, whether the server lives, and what has its own token.
-UNGUARDED = frozenset({"/login", "/logout", "/_stcore/health", CLOSING})
+# Paths that answer without a session: logging in and out, whether the server lives, and what has its own token.
+UNGUARDED = frozenset({"/login", TO_PROVIDER, "/logout", "/_stcore/health", CLOSING}) | PROVIDER_PATHS
 
 
 def routes(engine: Callable[[], Engine], settings: Settings) -> list[BaseRoute]:

@@ -81,10 +81,10 @@ def _text(chrome: webdriver.Chrome, *, until: str) -> str:
 
 
 def _press(chrome: webdriver.Chrome, label: str) -> None:
-    """Press a button, which may be drawn anew while we look at it."""
+    """Press a button or follow a link, which may be drawn anew while we look at it."""
 
     def pressed(page: webdriver.Chrome) -> bool:
-        script = "const b = [...document.querySelectorAll('button')].find(b => b.innerText.includes(arguments[0]))"
+        script = "const b = [...document.querySelectorAll('button, a')].find(b => b.innerText.includes(arguments[0]))"
         return bool(page.execute_script(f"{script}; if (b) b.click(); return Boolean(b)", label))  # type: ignore[no-untyped-call]
 
     WebDriverWait(chrome, _PATIENCE_S).until(pressed, label)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,12 +17,14 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from app.access.accounts import add, remove, set_role
 from app.access.audit import trail
 from app.access.opening import demand_closed, is_loopback
 from app.access.passwords import Account, AccountError, matches
 from app.access.roles import User
+from app.console import who
 from app.console.gate import Gate
 from app.console.routes import UNGUARDED, routes
 from app.settings import Settings
@@ -48,7 +52,7 @@ def entered(engine: sa.Engine, settings: Settings) -> sa.Engine:
 
 @pytest.fixture
 def console(engine: sa.Engine, settings: Settings) -> Starlette:
-    """Our routes and gate, before a page and a stream that stand for Streamlit's."""
+    """Our routes and gate, before pages and a stream that stand for Streamlit's."""
 
     async def page(request: Any) -> PlainTextResponse:
         return PlainTextResponse(f"page {request.url.path}")
@@ -115,6 +119,95 @@ def test_a_session_ends_by_logging_out(entered: sa.Engine, console: Starlette) -
     assert (left.status, left.headers["location"]) == (303, "/login")
     assert ask(console, "/", cookie=token).status == 303
     assert _deeds(entered)[0] == ("kim", "log out", "127.0.0.1")
+
+
+@pytest.fixture
+def vouched(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> str:
+    """An identity provider is configured; the cookie of somebody whom it has logged in."""
+    secrets = Path(".streamlit", "secrets.toml")
+    secrets.parent.mkdir()
+    secrets.write_text("[auth]\n")
+    assert secrets.resolve().is_relative_to(settings.data_dir.parent)
+    monkeypatch.setattr("app.console.provider.get_cookie_secret", lambda: "of this test alone")
+    return f"_streamlit_user={create_signed_value('of this test alone', '_streamlit_user', '{}').decode()}"
+
+
+def test_with_single_sign_on_nothing_is_served_without_a_log_in(console: Starlette, vouched: str) -> None:
+    forged = create_signed_value("guessed", "_streamlit_user", "{}").decode()
+    for cookie in ("", "raceway_session=guessed", "_streamlit_user=x", f"_streamlit_user={forged}"):
+        asked = ask(console, "/alarms", headers={"cookie": cookie})
+        assert (asked.status, asked.headers["location"]) == (303, "/login?next=/alarms")
+        assert ask(console, "/media/one.png", headers={"cookie": cookie, "accept": "*/*"}).status == 401
+        sent = stream(console, [{"type": "websocket.receive", "text": "a"}], headers={"cookie": cookie})
+        assert sent == [{"type": "websocket.close", "code": 1008}]
+    assert ask(console, "/media/one.png", headers={"cookie": vouched}).text == "page /media/one.png"
+    assert [one["type"] for one in stream(console, [], headers={"cookie": vouched})] == ["websocket.accept"]
+    for path in ("/auth/login", "/auth/logout", "/oauth2callback"):
+        assert ask(console, path).text == f"page {path}"
+
+
+def test_the_form_offers_single_sign_on_where_there_is_one(
+    entered: sa.Engine, console: Starlette, settings: Settings, monkeypatch: pytest.MonkeyPatch, request: Any
+) -> None:
+    assert entered is not None
+    assert "single sign-on" not in ask(console, "/login").text
+    assert ask(console, "/login/provider").headers["location"] == "/login"
+    request.getfixturevalue("vouched")
+    monkeypatch.setattr("app.console.provider.generate_login_redirect_url", lambda provider: f"/auth/login?{provider}")
+    for page in (ask(console, "/login"), _log_in(console, password="wrong horse")):
+        assert ('href="/login/provider"' in page.text, 'name="password"' in page.text) == (True, True)
+    assert ask(console, "/login/provider").headers["location"] == "/auth/login?default"
+    settings.users.unlink()
+    assert 'name="password"' not in ask(console, "/login").text
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_session_that_ends_beside_single_sign_on_takes_its_pages_along(
+    both: bool, entered: sa.Engine, console: Starlette, settings: Settings, vouched: str
+) -> None:
+    cookie = f"raceway_session={_log_in(console).cookie}" + (f"; {vouched}" if both else "")
+    said = {"type": "websocket.receive", "text": "a"}
+
+    def changed() -> None:
+        with writing(entered) as connection:
+            set_role(connection, settings.users, _ROOT, "kim", "viewer", now_ns=2)
+
+    sent = stream(console, [said, changed, said], headers={"cookie": cookie})
+    assert [one["type"] for one in sent] == ["websocket.accept", "websocket.send", "websocket.close"]
+    # Opened anew, the page asks the script, which knows whom the provider has logged in.
+    assert ask(console, "/", headers={"cookie": cookie}).status == (200 if both else 303)
+
+
+def test_logging_out_ends_both_log_ins(entered: sa.Engine, console: Starlette, vouched: str) -> None:
+    assert entered is not None
+    token = _log_in(console).cookie
+    cookie = f"raceway_session={token}; {vouched}"
+    left = ask(console, "/logout", headers={"cookie": cookie, "sec-fetch-site": "same-origin"})
+    assert (left.status, left.headers["location"]) == (303, "/auth/logout")
+    assert ask(console, "/", cookie=token).status == 303
+    # The form may be followed by the provider's own page.
+    assert "form-action" not in ask(console, "/logout").headers["content-security-policy"]
+    assert "form-action 'self'" in ask(console, "/login").headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("claims", "cookies", "way"),
+    [
+        ({}, {"raceway_session": "a"}, "/logout"),
+        ({"email": "kim@plant"}, {"raceway_session": "a"}, "/logout"),
+        ({"email": "kim@plant"}, {}, "provider"),
+    ],
+)
+def test_the_button_goes_where_all_log_ins_end(
+    claims: dict[str, str], cookies: dict[str, str], way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways: list[str] = []
+    shown = SimpleNamespace(context=SimpleNamespace(cookies=cookies), logout=lambda: ways.append("provider"))
+    monkeypatch.setattr(who, "st", shown)
+    monkeypatch.setattr(who, "_claims", lambda: claims)
+    monkeypatch.setattr(who, "send_to", ways.append)
+    who.leave()
+    assert ways == [way]
 
 
 @pytest.mark.parametrize("change", ["role", "removal", "time"])

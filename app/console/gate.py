@@ -1,7 +1,7 @@
 """Refuses, before Streamlit sees it, what comes without a session: pages, files, and every message of a browser.
 
 While nobody is entered the console is open to its own machine alone: requests under another name (a site that has its
-name lead here) or through a proxy are refused.
+name lead here), from pages under another name, or through a proxy that says so are refused.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _Verdict = Literal["local", "session", "provider", "log in", "not here", "broken
 _PASSING = ("local", "session", "provider")
 _SAID = {
     "log in": "Log in first.\n",
-    "not here": "While nobody is entered, the console is open to its own machine alone, not through proxies or under "
-    "other names; enter somebody with `raceway users add NAME --role admin`.\n",
+    "not here": "While nobody is entered, the console is open to its own machine alone, not through proxies, "
+    "under other names or by links of other sites; enter somebody with `raceway users add NAME --role admin`.\n",
     "broken": "Nobody can be let in: see the console's log and `raceway doctor`.\n",
 }
 _STATUS = {"log in": 401, "not here": 403, "broken": 503}
@@ -94,8 +94,17 @@ class Gate:
             return "broken"
 
     def _is_local(self, request: HTTPConnection) -> bool:
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-        return is_loopback(host) and not any(name in request.headers for name in _PROXIED)
+        # A proxy may give our own name as `Host` and add nothing; the browser still says where its page came from.
+        pages = [request.headers[name] for name in ("origin", "referer") if name in request.headers]
+        asked = [f"//{request.headers.get('host', '')}", *pages]
+        return all(map(_names_this_machine, asked)) and not any(name in request.headers for name in _PROXIED)
+
+
+def _names_this_machine(url: str) -> bool:
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
 
 
 def _refusal(verdict: _Verdict, request: HTTPConnection) -> Response:

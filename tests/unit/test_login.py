@@ -330,9 +330,31 @@ def test_an_endless_form_is_not_read(entered: sa.Engine, console: Starlette) -> 
 def test_while_nobody_is_entered_the_console_is_its_own_machines(console: Starlette) -> None:
     assert ask(console, "/media/one.png").text == "page /media/one.png"
     assert ask(console, "/", headers={"host": "localhost:8501"}).status == 200
-    for headers in ({"host": "evil.example:8501"}, {"x-forwarded-for": "10.0.0.7"}, {"forwarded": "for=10.0.0.7"}):
-        assert ask(console, "/", headers=headers).status == 403
-        assert stream(console, [], headers=headers)[0]["type"] == "websocket.close"
+    for origin in ("http://127.0.0.1:8501", "http://[::1]:8501", "http://localhost"):
+        own = {"origin": origin, "referer": f"{origin}/machine?point=a"}
+        assert ask(console, "/", headers=own).status == 200
+        assert stream(console, [], headers=own)[0]["type"] == "websocket.accept"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example:8501"},
+        {"host": "[::"},
+        {"x-forwarded-for": "10.0.0.7"},
+        {"forwarded": "for=10.0.0.7"},
+        # Through a proxy that gives `Host` as our own and adds nothing.
+        {"origin": "http://plant:80"},
+        {"origin": "http://10.0.0.7"},
+        {"origin": "null"},
+        {"origin": "http://[::"},
+        {"referer": "http://plant/machine?point=a"},
+        {"referer": "http://localhost.evil.example/"},
+    ],
+)
+def test_while_nobody_is_entered_others_are_refused(headers: dict[str, str], console: Starlette) -> None:
+    assert ask(console, "/", headers=headers).status == 403
+    assert stream(console, [], headers=headers)[0]["type"] == "websocket.close"
 
 
 def test_a_damaged_password_file_lets_nobody_in(entered: sa.Engine, console: Starlette, settings: Settings) -> None:

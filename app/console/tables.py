@@ -1,12 +1,13 @@
-"""Tables of the console as CSV for spreadsheets; what a spreadsheet would take for a formula stays text."""
+"""Tables of the console: the key under which rows are marked, and CSV in which a spreadsheet finds no formula."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["csv_text"]
+__all__ = ["csv_text", "marks_key"]
 
 # Spreadsheets compute cells that begin with these; names and reasons come from other people.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -38,3 +39,24 @@ def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
 
 def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+
+
+def marks_key(name: str, identities: Iterable[str]) -> str:
+    """Give the key of a table whose rows people mark: another one for each list, so that a changed one has no marks.
+
+    Marks are positions, and Streamlit keeps them under a key whatever is listed: they would stand at other rows.
+
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    identities : iterable of str
+        What is listed, row by row.
+
+    Examples
+    --------
+    >>> first = marks_key("duties", ["a", "b"])
+    >>> first == marks_key("duties", ["a", "b"]), first == marks_key("duties", ["b", "a"])
+    (True, False)
+    """
+    return f"{name} {hashlib.sha256(repr(list(identities)).encode()).hexdigest()[:16]}"

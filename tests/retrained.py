@@ -59,7 +59,15 @@ def watched(engine: Engine, settings: Settings, points: tuple[str, ...]) -> None
     (settings.bundles / "first").mkdir(parents=True, exist_ok=True)
 
 
-def ran(engine: Engine, settings: Settings, at: int, outcomes: dict[str, Outcome], *, ended: bool = True) -> Run:
+def ran(
+    engine: Engine,
+    settings: Settings,
+    at: int,
+    outcomes: dict[str, Outcome],
+    *,
+    ended: bool = True,
+    champion: str = "first",
+) -> Run:
     """A run that came to outcomes, by point, a second after another; challengers are promoted where it says so."""
     now_ns = NOW_NS + at * SECOND_NS
     with held_lock(engine, stale_s=60.0, clock_ns=lambda: now_ns) as lock, writing(engine) as connection:
@@ -68,11 +76,11 @@ def ran(engine: Engine, settings: Settings, at: int, outcomes: dict[str, Outcome
             challenger = f"challenger-{at}" if outcome in ("promoted", "refused") else None
             found = findings("outer: it sees 60 % of windows with a fault" if outcome == "refused" else "better")
             step = "promote" if outcome == "promoted" else "gate"
-            save_task(connection, lock, [Task(run.id, BASELINE, point, step, outcome, "first", challenger, found)])
+            save_task(connection, lock, [Task(run.id, BASELINE, point, step, outcome, champion, challenger, found)])
             if challenger:
                 (settings.bundles / challenger).mkdir(exist_ok=True)
             if challenger and outcome == "promoted":
-                values = {"champion": "first", "challenger": challenger, "run_id": run.id, "now_ns": now_ns}
+                values = {"champion": champion, "challenger": challenger, "run_id": run.id, "now_ns": now_ns}
                 promote(connection, JOB, BASELINE, point, **values)
         if ended:
             end_run(connection, lock, run, now_ns=now_ns + 5 * SECOND_NS)

@@ -35,9 +35,9 @@ class Standing:
     bundle : str or None
         Who serves.
     task : Task or None
-        The last one that came to an outcome, of the latest 30 runs.
+        The last one that came to an outcome, of the latest 30 runs; None where it is not about who serves.
     promotion : Promotion or None
-        How it last changed hands.
+        How it last changed hands; None where it has learned anew since, such as after a repair.
     """
 
     role: str
@@ -92,9 +92,27 @@ def standings(connection: Connection) -> list[Standing]:
     models += [(row.id, BASELINE, row.bundle) for row in connection.execute(serving)]
     tasks, changed = _latest_tasks(connection), _latest_promotions(connection)
     return [
-        Standing(role, point_id, bundle, tasks.get((role, point_id)), changed.get((role, point_id)))
+        Standing(
+            role,
+            point_id,
+            bundle,
+            _about(bundle, tasks.get((role, point_id))),
+            _brought(bundle, changed.get((role, point_id))),
+        )
         for point_id, role, bundle in models
     ]
+
+
+def _about(bundle: str, task: Task | None) -> Task | None:
+    """The last word on a model, unless it is on models that serve no more: a point that learns anew has another one."""
+    return task if task is not None and bundle in (task.champion, task.challenger) else None
+
+
+def _brought(bundle: str, last: Promotion | None) -> Promotion | None:
+    """The last promotion, unless the model that serves is neither its challenger nor, by its undoing, the former."""
+    if last is None or (last.bundle != bundle and (last.undone_ns is None or last.former != bundle)):
+        return None
+    return last
 
 
 def _latest_tasks(connection: Connection) -> dict[tuple[str, str], Task]:

@@ -35,7 +35,7 @@ from app.retraining.records import (
 )
 from app.retraining.standing import outcomes_of, progress_of, standings
 from app.retraining.steps import Context, Done
-from app.schema import retraining_tasks
+from app.schema import points, retraining_tasks
 from app.settings import Settings
 from app.store import point_rows, reading, writing
 from features.errors import ParameterError
@@ -238,6 +238,27 @@ def test_progress_names_what_is_in_hand_in_the_order_of_the_job(engine: Engine) 
     assert at(replace(learning, outcome="promoted"), *(replace(one, outcome="failed") for one in (a, *others))) == (
         "node-health, step drift"
     )
+
+
+def test_of_a_model_that_learned_anew_nothing_of_the_former_one_is_said(engine: Engine, settings: Settings) -> None:
+    ran(engine, settings, 0, {_A: "promoted", _B: "promoted"})
+    there = lambda bundle: (settings.bundles / bundle).is_dir()  # noqa: E731
+    with writing(engine) as c:
+        last = latest_promotion(c, BASELINE, _B)
+        assert last is not None
+        undo(c, _KIM, [last], there=there, why="alarms all night", now_ns=NOW_NS)
+        a, b = standings(c)
+        assert (a.bundle, a.promotion and a.promotion.bundle, a.undoable) == ("challenger-0", "challenger-0", True)
+        assert (b.bundle, b.promotion and b.promotion.undone_why, b.undoable) == ("first", "alarms all night", False)
+        assert (a.task and a.task.outcome, b.task and b.task.outcome) == ("promoted", "promoted")
+        # As after a repair.
+        c.execute(points.update().values(bundle="learned-anew"))
+        assert [(one.task, one.promotion, one.drifted) for one in standings(c)] == [(None, None, False)] * 2
+    # What is found of the new one is said of it.
+    ran(engine, settings, 1, {_A: "unchanged"}, champion="learned-anew")
+    with reading(engine) as c:
+        a, b = standings(c)
+    assert (a.task and a.task.outcome, a.promotion, b.task) == ("unchanged", None, None)
 
 
 def test_half_written_bundles_of_killed_runs_are_removed_and_young_ones_left(

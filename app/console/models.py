@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from app.access.roles import User
 from app.console.modelview import model_section
 from app.console.tiles import tiles
-from app.console.words import ago, clock
+from app.console.words import ago, clock, plain
 from app.retraining.asking import Ask, open_asks
 from app.retraining.records import Run, runs, tasks_of, unfinished_run
 from app.retraining.standing import Progress, Standing, outcomes_of, progress_of, standings
@@ -165,7 +165,10 @@ def _chosen(found: Sequence[Standing]) -> Standing:
     by_name = {one.name: one for one in found}
     point, role = st.query_params.get("point"), st.query_params.get("role")
     wanted = (one.name for one in found if one.point_id == (point or "") and role in (None, one.role))
-    if st.session_state.get(_CHOSEN) not in by_name:
+    chosen = st.session_state.get(_CHOSEN)
+    if chosen not in by_name:
+        if chosen is not None:
+            st.warning(f"No {plain(chosen)} serves any more; another model is looked at now.")
         st.session_state[_CHOSEN] = next(wanted, found[0].name) if point or role else found[0].name
     return by_name[st.selectbox("Model looked at", list(by_name), key=_CHOSEN)]
 

@@ -90,7 +90,8 @@ def _handed_over(engine: Engine, bundle: str) -> None:
 
 def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, asked: bool, now_ns: int) -> None:
     may = user.may(_RIGHT)
-    why = st.text_input("Reason", key="models why", disabled=not may, help="It stands in the audit.").strip()
+    shown = _shown(one)
+    why = st.text_input("Reason", key=f"models why {shown}", disabled=not may, help="It stands in the audit.").strip()
     task, last = one.task, one.promotion
     columns = st.columns(3)
 
@@ -99,6 +100,7 @@ def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, a
 
     if columns[0].button(
         "Retrain now",
+        key=f"retrain {shown}",
         disabled=not may or asked or one.role != BASELINE,
         help="A challenger is learned, drifted or not, and has to pass the gate." + _missing(may),
         width="stretch",
@@ -111,6 +113,7 @@ def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, a
         )
     if columns[1].button(
         "Undo promotion",
+        key=f"undo {shown}",
         disabled=not (may and why and one.undoable),
         help="The former model serves again; not retrained by itself from then on. Wants a reason." + _missing(may),
         width="stretch",
@@ -121,6 +124,7 @@ def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, a
     refused = task is not None and task.outcome == "refused" and task.challenger is not None
     if columns[2].button(
         "Let the refused challenger serve",
+        key=f"overrule {shown}",
         disabled=not (may and why and refused and task is not None and there(str(task.challenger))),
         help="In spite of the gate, on your word. Wants a reason." + _missing(may),
         width="stretch",
@@ -134,6 +138,13 @@ def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, a
             force(connection, user, overruled, there=there, why=why, now_ns=now_ns, packed=packed)
 
         do(engine, overrule, done, said="models said")
+
+
+def _shown(one: Standing) -> str:
+    """What a reader decides on: of another model, run or promotion the fields are others; a late click finds none."""
+    run = "" if one.task is None else one.task.run_id
+    promotion = "" if one.promotion is None else one.promotion.id
+    return f"{one.name} {one.bundle} {run} {promotion}"
 
 
 def _packed(settings: Settings, task: Task) -> bytes | None:

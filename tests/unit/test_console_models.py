@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from app.fleet.candidates import lay
 from app.retraining.asking import open_asks
 from app.retraining.records import NODE_HEALTH
 from app.retraining.standing import standings
+from app.schema import points
 from app.settings import Settings
 from app.store import point_rows, reading, set_champion, writing
 
@@ -46,6 +48,10 @@ def _page(console: sa.Engine, settings: Settings, role: Role = "engineer", **que
 def _serving(console: sa.Engine) -> list[str | None]:
     with reading(console) as connection:
         return [row.bundle for row in point_rows(connection)]
+
+
+def _reason(page: AppTest) -> Any:
+    return next(field for field in page.text_input if field.label == "Reason")
 
 
 def test_without_models_the_page_says_where_they_come_from(console: sa.Engine, settings: Settings) -> None:
@@ -90,11 +96,13 @@ def test_who_may_not_change_models_has_no_button_for_it(filled: sa.Engine, setti
 def test_an_engineer_lets_the_refused_one_serve_and_takes_the_other_back(filled: sa.Engine, settings: Settings) -> None:
     page = _page(filled, settings)
     assert [button.disabled for button in page.button] == [False, True, True]
-    page.text_input(key="models why").input("checked by hand").run()
+    _reason(page).input("checked by hand").run()
     press(page, "Let the refused challenger serve")
     assert page.success[0].value == f"baseline of {_B}: the challenger serves."
     assert _serving(filled) == ["challenger-0", "challenger-0"]
     page.selectbox(key="chosen model").select(f"baseline of {_A}").run()
+    assert _reason(page).value == ""
+    _reason(page).input("alarms all night").run()
     press(page, "Undo promotion")
     assert _serving(filled) == ["first", "challenger-0"]
     with reading(filled) as connection:
@@ -103,6 +111,31 @@ def test_an_engineer_lets_the_refused_one_serve_and_takes_the_other_back(filled:
             ("kim", "promote"),
         ]
         assert standings(connection)[0].undoable is False
+
+
+def test_a_click_on_what_has_been_decided_anew_meanwhile_does_nothing(filled: sa.Engine, settings: Settings) -> None:
+    page = _page(filled, settings)
+    _reason(page).input("checked by hand").run()
+    ran(filled, settings, 1, {_B: "refused"})
+    press(page, "Let the refused challenger serve")
+    assert _serving(filled) == ["challenger-0", "first"]
+    assert _reason(page).value == ""
+    page.selectbox(key="chosen model").select(f"baseline of {_A}").run()
+    _reason(page).input("alarms all night").run()
+    ran(filled, settings, 2, {_A: "promoted"}, champion="challenger-0")
+    press(page, "Undo promotion")
+    assert _serving(filled) == ["challenger-2", "first"]
+
+
+def test_of_a_model_that_is_gone_no_other_takes_the_place_unsaid(filled: sa.Engine, settings: Settings) -> None:
+    page = _page(filled, settings)
+    with writing(filled) as connection:
+        connection.execute(points.update().where(points.c.id == _B).values(bundle=None, state="learning"))
+    press(page, "Retrain now")
+    assert page.warning[0].value == f"No baseline of {_B} serves any more; another model is looked at now."
+    assert page.selectbox(key="chosen model").value == f"baseline of {_A}"
+    with reading(filled) as connection:
+        assert open_asks(connection) == []
 
 
 def test_retrain_now_is_asked_for_once_and_does_not_wait(filled: sa.Engine, settings: Settings) -> None:

@@ -76,25 +76,33 @@ def turn_of(machine: Machine, key: str = "") -> str:
 
 def text_field(
     column: DeltaGenerator, label: str, value: str | None, *, key: str, check: Callable[[str], object], wanted: bool
-) -> str | None:
-    """Draw a field of text with its fault below; None where it is empty, and where it cannot be taken."""
+) -> tuple[str | None, bool]:
+    """Draw a field of text with its fault below.
+
+    Returns
+    -------
+    text : str or None
+        None where the field is empty, and where its text cannot be taken.
+    faulty : bool
+        Whether nothing may be kept with it: its text cannot be taken, or it is empty and wanted.
+    """
     text = str(column.text_input(label, value or "", key=key)).strip()
     if not text:
         if wanted:
             column.caption("▲ wanted")
-        return None
+        return None, wanted
     try:
         check(text)
     except ParameterError as error:
         column.error(str(error))
-        return None
-    return text
+        return None, True
+    return text, False
 
 
-def _facts(known: Known, machine: Machine | None, turn: str) -> dict[str, str | float | None]:
-    """Fields that every machine has."""
+def _facts(known: Known, machine: Machine | None, turn: str) -> tuple[dict[str, str | float | None], bool]:
+    """Fields that every machine has, and whether one of them cannot be taken."""
     left, right = st.columns(2)
-    area = text_field(
+    area, bad_area = text_field(
         left,
         "Area",
         None if machine is None else machine.area,
@@ -102,7 +110,7 @@ def _facts(known: Known, machine: Machine | None, turn: str) -> dict[str, str | 
         check=lambda text: Machine("s", text, "a"),
         wanted=True,
     )
-    name = text_field(
+    name, bad_name = text_field(
         right,
         "Name for people",
         None if machine is None else machine.name,
@@ -119,7 +127,7 @@ def _facts(known: Known, machine: Machine | None, turn: str) -> dict[str, str | 
         placeholder="unknown",
     )
     group = _group(right, known.settings.zone_limits(), None if machine is None else machine.iso_group, turn)
-    return {"area": area, "name": name, "speed_rpm": speed, "iso_group": group}
+    return {"area": area, "name": name, "speed_rpm": speed, "iso_group": group}, bad_area or bad_name
 
 
 def _group(column: DeltaGenerator, table: Mapping[str, Limits], current: str | None, turn: str) -> str | None:
@@ -147,8 +155,8 @@ def _group(column: DeltaGenerator, table: Mapping[str, Limits], current: str | N
 
 def machine_form(known: Known, machine: Machine) -> None:
     """Draw the fields of a machine that was entered."""
-    facts = _facts(known, machine, turn_of(machine))
-    if facts["area"] is None:
+    facts, faulty = _facts(known, machine, turn_of(machine))
+    if faulty:
         st.button("Keep machine", disabled=True)
         return
     changed = replace(machine, **facts)  # type: ignore[arg-type]
@@ -168,15 +176,19 @@ def new_machine_form(known: Known, machine_id: str | None, points: Mapping[str, 
         Those that have.
     """
     turn = f"new {machine_id}"
-    site, asset = (machine_id or "/").split("/", 1)
+    site, _, asset = (machine_id or "").partition("/")
+    bad_key = False
     if machine_id is None:
         left, right = st.columns(2)
         check_site: Callable[[str], object] = lambda text: Machine(text, "a", "a")  # noqa: E731
-        site = text_field(left, "Site, as in topics", "", key="new site", check=check_site, wanted=True) or ""
+        said_site, bad_site = text_field(left, "Site, as in topics", "", key="new site", check=check_site, wanted=True)
         check_asset: Callable[[str], object] = lambda text: Machine("s", "a", text)  # noqa: E731
-        asset = text_field(right, "Machine, as in topics", "", key="new asset", check=check_asset, wanted=True) or ""
-    facts = _facts(known, None, turn)
-    if st.button("Enter machine", disabled=not (site and asset and facts["area"]), type="primary"):
+        said_asset, bad_asset = text_field(
+            right, "Machine, as in topics", "", key="new asset", check=check_asset, wanted=True
+        )
+        site, asset, bad_key = said_site or "", said_asset or "", bad_site or bad_asset
+    facts, faulty = _facts(known, None, turn)
+    if st.button("Enter machine", disabled=faulty or bad_key, type="primary"):
         machine = Machine(site=site, asset=asset, points=dict(points), **facts)  # type: ignore[arg-type]
         done = take_quietly(known.engine, lambda c: put_in(c, known.user, machine, seen=None, now_ns=known.now_ns))
         return machine.id if done else None

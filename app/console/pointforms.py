@@ -45,8 +45,9 @@ def point_form(known: Known, machine: Machine) -> None:
     chosen = st.selectbox("Point", [*machine.points, _NEW], key=f"point of {machine.id}")
     new = chosen == _NEW
     key: str | None = chosen
+    bad_key = False
     if new:
-        key = text_field(
+        key, bad_key = text_field(
             st.container(),
             "Point, as in topics",
             "",
@@ -60,7 +61,7 @@ def point_form(known: Known, machine: Machine) -> None:
         st.error(f"{key} is there already")
     kept = replace(machine, points=machine.points | {key: point}) if key else machine
     keep, out = st.columns(2)
-    unfit = faulty or key is None or kept == machine or (new and key in machine.points)
+    unfit = faulty or bad_key or kept == machine or (new and key in machine.points)
     if keep.button("Keep point", key="keep point", disabled=unfit, type="primary", width="stretch"):
         st.session_state[_GO_TO] = key
         take(known.engine, lambda c: put_in(c, known.user, kept, seen=machine, now_ns=known.now_ns))
@@ -74,7 +75,7 @@ def point_form(known: Known, machine: Machine) -> None:
 def _fields(known: Known, point: Point, turn: str) -> tuple[Point, bool]:
     """The point as the fields say it, and whether one of them cannot be taken."""
     left, right = st.columns(2)
-    name = text_field(
+    name, bad_name = text_field(
         left,
         "Name for people",
         point.name,
@@ -98,9 +99,9 @@ def _fields(known: Known, point: Point, turn: str) -> tuple[Point, bool]:
         format_func=lambda one: one or _NONE,
         key=f"mounting {turn}",
     )
-    bearing, faulty = _bearing(left, known.settings.bearings(), point.bearing, turn)
+    bearing, bad_bearing = _bearing(left, known.settings.bearings(), point.bearing, turn)
     options, wrong = _alarming(known.settings.conditions(), point.alarming, turn)
-    return Point(name, bearing, speed, mounting, options), faulty or wrong
+    return Point(name, bearing, speed, mounting, options), bad_name or bad_bearing or wrong
 
 
 def _bearing(

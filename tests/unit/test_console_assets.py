@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -73,6 +74,29 @@ def test_what_cannot_be_taken_is_said_beside_its_field(engine: sa.Engine) -> Non
         "Keep point": True,
     }
     assert _machines(engine)["plant/pump"] == _PUMP
+
+
+def test_a_name_that_cannot_be_taken_does_not_erase_the_one_that_stands(engine: sa.Engine) -> None:
+    """A no-break space comes along with what is copied from elsewhere, and looks like any other."""
+    named = replace(_PUMP, points={"de": replace(_PUMP.points["de"], name="Drive end")})
+    with writing(engine) as connection:
+        enter(connection, [named])
+    page = opened("assets")
+    for i, label in enumerate(("Keep machine", "Keep point")):
+        field = [one for one in page.text_input if one.label == "Name for people"][i]
+        field.set_value("Main pump").run()
+        assert not button(page, label).disabled
+        # As where one types on and clicks at once.
+        [one for one in page.text_input if one.label == "Name for people"][i].set_value("Main\u00a0pump")
+        press(page, label)
+        assert button(page, label).disabled
+        assert _machines(engine)["plant/pump"] == named
+    assert ["1 to 200 printable letters are wanted" in one.value for one in page.error] == [True, True]
+    # An empty one is taken: the name is gone on purpose.
+    page = opened("assets")
+    next(one for one in page.text_input if one.label == "Name for people").set_value("").run()
+    press(page, "Keep machine")
+    assert _machines(engine)["plant/pump"].name is None
 
 
 def test_groups_stand_there_with_their_limits(engine: sa.Engine) -> None:

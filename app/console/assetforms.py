@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.access.roles import User
 from app.assets.editing import put_in, take_out
 from app.assets.model import Machine, Point
+from app.console.words import plain
 from app.settings import Settings
 from app.store import writing
 from features.errors import ParameterError, RacewayError
@@ -28,6 +29,7 @@ __all__ = [
     "take_quietly",
     "text_field",
     "turn_of",
+    "zone_table",
 ]
 
 _DONE = "assets done"
@@ -126,8 +128,19 @@ def _facts(known: Known, machine: Machine | None, turn: str) -> tuple[dict[str, 
         step=1.0,
         placeholder="unknown",
     )
-    group = _group(right, known.settings.zone_limits(), None if machine is None else machine.iso_group, turn)
+    table, fault = zone_table(known.settings)
+    if fault:
+        right.caption(plain(fault))
+    group = _group(right, table, None if machine is None else machine.iso_group, turn)
     return {"area": area, "name": name, "speed_rpm": speed, "iso_group": group}, bad_area or bad_name
+
+
+def zone_table(settings: Settings) -> tuple[Mapping[str, Limits], str]:
+    """Read where zones begin by machine group, and say what is wrong with the table; an unreadable one has no group."""
+    try:
+        return settings.zone_limits(), ""
+    except RacewayError as error:
+        return {}, f"No zone can be given: {error}."
 
 
 def _group(column: DeltaGenerator, table: Mapping[str, Limits], current: str | None, turn: str) -> str | None:

@@ -14,8 +14,9 @@ from app.assets.editing import laid_over, take_in, take_over
 from app.assets.model import Machine, Point, changes
 from app.assets.places import Place, places
 from app.assets.register import Difference, differences, entered
-from app.console.assetforms import Known, machine_form, new_machine_form, said, take, take_out_form
+from app.console.assetforms import Known, machine_form, new_machine_form, said, take, take_out_form, zone_table
 from app.console.pointforms import point_form
+from app.console.words import plain
 from app.settings import Settings
 from app.store import reading
 
@@ -97,7 +98,9 @@ def _tree(machines: Sequence[Machine], settings: Settings) -> None:
         st.caption("Nothing yet: enter a machine above, or a file below.")
         return
     text = st.text_input("Find", key="find asset", placeholder="site, area, machine or point").strip().casefold()
-    zones = settings.zone_limits()
+    zones, fault = zone_table(settings)
+    if fault:
+        st.caption(plain(fault))
     rows = [row for machine in machines for row in _rows(machine, zones)]
     shown = [row for row in rows if text in " ".join(map(str, row.values())).casefold()]
     st.dataframe(shown[:_ROWS], hide_index=True, key="asset tree")

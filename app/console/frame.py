@@ -13,8 +13,9 @@ from app.access.roles import ForbiddenError, User, demand
 from app.console.links import former_address, go
 from app.console.pages import PAGES, Listed
 from app.console.who import leave
-from app.console.words import zone_name
+from app.console.words import plain, zone_name
 from app.settings import Settings
+from features.errors import RacewayError
 
 __all__ = ["draw_console"]
 
@@ -72,5 +73,8 @@ def _guarded(listed: Listed, engine: Engine, settings: Settings, user: User) -> 
             listed.draw(engine, settings, user)
         except ForbiddenError as error:
             st.error(f"Refused: {error}.")
+        except RacewayError as error:
+            # Such as a table of the plant's own that cannot be read; what was drawn until then stays.
+            st.error(f"This page cannot be drawn as a whole: {plain(str(error))}.")
 
     return draw

@@ -14,8 +14,10 @@ from app.access.passwords import LEAST_PASSWORD, AccountError, accounts_of
 from app.access.roles import RIGHTS, ROLES, ForbiddenError, Role, User
 from app.console.units import units_choice
 from app.console.who import send_to
+from app.console.words import plain
 from app.settings import Settings
 from app.store import writing
+from features.errors import RacewayError
 
 __all__ = ["settings_page"]
 
@@ -139,6 +141,11 @@ def _how_many(right: str) -> int:
 
 def _zones(settings: Settings) -> None:
     with st.expander("Severity zones in use"):
+        try:
+            table = settings.zone_limits()
+        except RacewayError as error:
+            st.error(plain(f"No zone can be given: {error}."))
+            return
         st.dataframe(
             [
                 {
@@ -148,7 +155,7 @@ def _zones(settings: Settings) -> None:
                     "For": limits.description,
                     "After": limits.citation,
                 }
-                for limits in settings.zone_limits().values()
+                for limits in table.values()
             ],
             hide_index=True,
         )

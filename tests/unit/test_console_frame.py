@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import sqlalchemy as sa
 from pages import acting_as, opened
 
 from app.access.roles import User
+from app.assets.model import Machine, Point
+from app.assets.register import enter
 from app.console import frame
 from app.console.pages import PAGES
 from app.store import PointRow, save_point, writing
+from features.errors import ParameterError
 
 
 @pytest.fixture
@@ -54,3 +59,33 @@ def test_a_page_is_not_even_drawn_for_a_role_that_lacks_its_right(
     assert not page.title
     acting_as(monkeypatch, User("Ada", "admin"))
     assert opened("data").title[0].value == "Data"
+
+
+def test_a_page_that_cannot_read_something_says_so(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert engine is not None
+
+    def unreadable(*_: object) -> NoReturn:
+        raise ParameterError("no bearings can be read")
+
+    monkeypatch.setattr(frame, "PAGES", tuple(replace(one, draw=unreadable) for one in PAGES))
+    assert opened("data").error[0].value == "This page cannot be drawn as a whole: no bearings can be read."
+
+
+@pytest.mark.parametrize("path", ["settings", "assets"])
+def test_a_table_of_zones_that_is_gone_is_said_and_the_rest_is_drawn(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    acting_as(monkeypatch, User("Ada", "admin"))
+    with writing(engine) as connection:
+        enter(connection, [Machine("plant", "hall", "pump", iso_group="our-pumps", points={"de": Point()})])
+    table = Path("own.toml").absolute()
+    table.write_text('[our-pumps]\nvelocity_mm_s = [100, 200, 300]\ncitation = "Works standard 7"\n')
+    monkeypatch.setenv("RACEWAY_ISO_LIMITS", str(table))
+    page = opened(path)
+    table.unlink()
+    page.run()
+    assert not page.exception
+    said = [*page.error, *page.caption]
+    assert any(one.value.startswith("No zone can be given\\: limits cannot be read from") for one in said)
+    assert not any("as a whole" in one.value for one in page.error)
+    assert len(page.dataframe) > 0

@@ -7,7 +7,7 @@ import textwrap
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -102,7 +102,7 @@ def machine_report(
 def _first_page(engine: Engine, settings: Settings, row: PointRow, units: Units, now_ns: int, zone: ZoneInfo) -> Figure:
     figure = _page(row, f"made {_moment(now_ns, zone)}")
     words = "\n".join(textwrap.fill(line, 100) for line in _head(engine, settings, row, units, zone))
-    figure.text(0.08, 0.90, words, va="top", fontsize=9, linespacing=1.5)
+    _say(figure, 0.90, words, va="top", fontsize=9, linespacing=1.5)
     found = past(engine, row.id, since_ns=now_ns - _DAYS * 86_400_000_000_000, most=_MOST)
     alarms = alarm_history(engine, row.id, most=_ROWS)
     upper, lower = figure.add_axes((0.1, 0.36, 0.84, 0.22)), figure.add_axes((0.1, 0.07, 0.84, 0.22))
@@ -207,9 +207,9 @@ def _events_page(engine: Engine, row: PointRow, zone: ZoneInfo) -> Figure:
     ]
     said = [f"{_moment(one.at_ns, zone)}  {one.words}" for one in events_of(engine, row.id)[::-1][:_ROWS]]
     for y, title, lines in ((0.90, "Alarms", alarms), (0.47, "Said and done", said)):
-        figure.text(0.08, y, title, fontsize=11, weight="bold", va="top")
+        _say(figure, y, title, fontsize=11, weight="bold", va="top")
         text = "\n".join(textwrap.shorten(line, 110) for line in lines) or "None."
-        figure.text(0.08, y - 0.025, text, fontsize=8, va="top", linespacing=1.5)
+        _say(figure, y - 0.025, text, fontsize=8, va="top", linespacing=1.5)
     return figure
 
 
@@ -217,9 +217,14 @@ def _page(row: PointRow, below: str) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_A4_INCH)
-    figure.text(0.08, 0.95, row.name, fontsize=16, weight="bold")
-    figure.text(0.08, 0.93, f"{row.id} · {below}", fontsize=8, color=GREY)
+    _say(figure, 0.95, row.name, fontsize=16, weight="bold")
+    _say(figure, 0.93, f"{row.id} · {below}", fontsize=8, color=GREY)
     return figure
+
+
+def _say(figure: Figure, y: float, words: str, **style: Any) -> None:
+    """Write words as they are: what stands between dollars in a note or a name is no formula."""
+    figure.text(0.08, y, words, parse_math=False, **style)
 
 
 def _times(found: Past, zone: ZoneInfo) -> list[datetime]:

@@ -208,6 +208,15 @@ def test_the_report_is_a_pdf_of_three_pages(filled: sa.Engine, settings: Setting
     assert made.count(b"/Type /Page\n") + made.count(b"/Type /Page ") == 3
 
 
+def test_dollars_in_notes_and_names_are_no_formula_in_the_report(filled: sa.Engine, settings: Settings) -> None:
+    now_ns = time.time_ns()
+    with writing(filled) as connection:
+        give(connection, User("ada", "operator"), str(POINT), "note", now_ns=now_ns, why=r"seal \$ $\frac{1$ for 40 $")
+        connection.execute(points.update().values(name=r"Pump $\x$ 7"))
+    made = machine_report(filled, settings, fleet(filled)[0][0], Units(), now_ns=now_ns)
+    assert made.startswith(b"%PDF")
+
+
 def test_the_report_shows_the_velocity_of_the_channel_that_shakes_most(filled: sa.Engine) -> None:
     """A sine of 1 g at 400 Hz is g / (2 pi f sqrt 2) of RMS velocity; a channel that is unknown hides no other."""
     found = past(filled, str(POINT), most=100)

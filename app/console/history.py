@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
-from app.schema import blocks, windows
+from app.schema import blocks, node_reports, windows
 from app.store import PointRow, features_from_blob, reading
 from app.waveforms import latest_stretch
 from features.contract import WATCHED
 
-__all__ = ["Excerpt", "Past", "excerpt_near", "kept_spans", "nearest_kept", "past"]
+__all__ = ["Excerpt", "Past", "excerpt_near", "kept_spans", "nearest_kept", "past", "reported"]
 
 # Windows that are looked through at most; older ones are not seen.
 _MOST_LOOKED = 200_000
@@ -24,7 +24,7 @@ _MOST_LOOKED = 200_000
 
 @dataclass(frozen=True, eq=False)
 class Past:
-    """Windows of a point over time, thinned evenly.
+    """Windows of a point over time, or the reports of its node, thinned evenly.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Past:
     score, threshold, rms, shaft_hz, load : ndarray of float64, shape (windows,)
         NaN where unknown.
     features : ndarray of float32, shape (windows, channels, features)
-        Of the contract's watched profile; NaN where a window was stored under another one.
+        Of the contract's watched profile; NaN where a window was stored under another one; no channel in reports.
     step : int
         One of so many windows is here.
     """
@@ -84,8 +84,45 @@ def past(engine: Engine, point_id: str, *, since_ns: int = 0, until_ns: int | No
     own = (one.point_id == point_id) & (one.start_ns >= since_ns)
     if until_ns is not None:
         own &= one.start_ns < until_ns
-    found = sa.select(one.id).where(own).order_by(one.start_ns.desc()).limit(_MOST_LOOKED)
     columns = (one.start_ns, one.score, one.threshold, one.rms, one.shaft_hz, one.load, one.contract, one.features)
+    rows, step = _thinned(engine, own, one.id, columns, most=most)
+    score, threshold, rms, shaft_hz, load = _numbers([row[1:6] for row in rows], 5)
+    features = _features([(row.contract, row.features) for row in rows])
+    return Past(_times(rows), score, threshold, rms, shaft_hz, load, features, step)
+
+
+def reported(engine: Engine, point_id: str, *, since_ns: int = 0, most: int) -> Past:
+    """What a node reported of a stretch of time, as `past` gives windows: score, threshold and speed, of no channel.
+
+    Parameters
+    ----------
+    engine : Engine
+    point_id : str
+    since_ns : int
+        First time.
+    most : int
+        Most reports given.
+    """
+    one = node_reports.c
+    own = (one.point_id == point_id) & (one.at_ns >= since_ns)
+    rows, step = _thinned(engine, own, one.id, (one.at_ns, one.score, one.threshold, one.shaft_hz), most=most)
+    score, threshold, shaft_hz = _numbers([row[1:4] for row in rows], 3)
+    unknown = np.full(score.size, np.nan)
+    features = np.empty((score.size, 0, len(WATCHED.features)), dtype=np.float32)
+    return Past(_times(rows), score, threshold, unknown, shaft_hz, unknown, features, step)
+
+
+def _thinned(
+    engine: Engine,
+    own: sa.ColumnElement[bool],
+    key: sa.Column[int],
+    columns: tuple[sa.Column[Any], ...],
+    *,
+    most: int,
+) -> tuple[list[sa.Row[Any]], int]:
+    """The latest rows, oldest first, thinned evenly to so many, and one of how many they are; times come first."""
+    time = columns[0]
+    found = sa.select(key).where(own).order_by(time.desc()).limit(_MOST_LOOKED)
     with reading(engine) as connection:
         ids = connection.execute(found).scalars().all()
         step = max(1, -(-len(ids) // most))
@@ -95,14 +132,19 @@ def past(engine: Engine, point_id: str, *, since_ns: int = 0, until_ns: int | No
             row
             for first in range(0, len(wanted), 500)
             for row in connection.execute(
-                sa.select(*columns).where(one.id.in_(wanted[first : first + 500])).order_by(one.start_ns)
+                sa.select(*columns).where(key.in_(wanted[first : first + 500])).order_by(time)
             )
         ]
-    numbers = np.array([[np.nan if v is None else v for v in row[1:6]] for row in rows], dtype=float).reshape(-1, 5)
-    times = np.array([row.start_ns for row in rows], dtype=np.int64)
-    score, threshold, rms, shaft_hz, load = numbers.T
-    features = _features([(row.contract, row.features) for row in rows])
-    return Past(times, score, threshold, rms, shaft_hz, load, features, step)
+    return rows, step
+
+
+def _numbers(rows: Sequence[Sequence[float | None]], n: int) -> NDArray[np.float64]:
+    """Columns of numbers, shape (n, rows); NaN where one is unknown."""
+    return np.array([[np.nan if v is None else v for v in row] for row in rows], dtype=float).reshape(-1, n).T
+
+
+def _times(rows: Sequence[sa.Row[Any]]) -> NDArray[np.int64]:
+    return np.array([row[0] for row in rows], dtype=np.int64)
 
 
 def _features(rows: Sequence[tuple[str, bytes]]) -> NDArray[np.float32]:

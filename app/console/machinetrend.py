@@ -16,10 +16,10 @@ from app.console.charts import new_figure
 from app.console.cursors import marks_at
 from app.console.excerpts import look_at
 from app.console.export import download, past_table
-from app.console.history import Past, excerpt_near, kept_spans, past
+from app.console.history import Past, excerpt_near, kept_spans, past, reported
 from app.console.lines import envelope
 from app.console.plot import new_click, plot
-from app.console.queries import alarm_history
+from app.console.queries import alarm_history, speaking_nodes
 from app.console.units import Units
 from app.console.why import feature_words
 from app.console.words import clock, local_times, zone_name
@@ -92,9 +92,11 @@ def trend_view(engine: Engine, settings: Settings, row: PointRow, units: Units) 
     span = left.selectbox("Over", list(SPANS_D), index=2, key="days")
     days = SPANS_D[span]
     since_ns = 0 if days is None else time.time_ns() - days * 86_400_000_000_000
-    found = past(engine, row.id, since_ns=since_ns, most=_MOST)
     name = middle.selectbox("Indicator", _names(row), key="indicator", format_func=feature_words)
     beside = right.selectbox("Beside it", ["nothing", _SPEED, _LOAD], key="beside")
+    # Where a node judges, the server has no score: what the node reported is its verdict.
+    by_node = name in (_SCORE, _SPEED) and row.id in speaking_nodes(engine)
+    found = (reported if by_node else past)(engine, row.id, since_ns=since_ns, most=_MOST)
     channel = 0
     if len(row.channels) > 1 and name not in (_SCORE, _SPEED, _LOAD):
         channel = row.channels.index(st.selectbox("Channel", row.channels, key="trend channel"))
@@ -114,7 +116,7 @@ def trend_view(engine: Engine, settings: Settings, row: PointRow, units: Units) 
     plot(figure, key="trend over time", clicks=True)
     st.caption("A click on the curve has all other views look at that time; there it can be typed as well.")
     if found.step > 1:
-        st.caption(f"One window of {found.step} is shown.")
+        st.caption(f"One {'report' if by_node else 'window'} of {found.step} is shown.")
     _events(engine, row, since_ns)
     download(past_table(found, row), row, "trend", int(found.start_ns[-1]) if found.start_ns.size else 0)
 

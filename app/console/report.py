@@ -17,10 +17,10 @@ from sqlalchemy import Engine
 
 from app.console.decimate import decimated
 from app.console.export import download, file_name, past_table
-from app.console.history import Excerpt, Past, excerpt_near, past
+from app.console.history import Excerpt, Past, excerpt_near, past, reported
 from app.console.lines import QUANTITIES, Lines, envelope, spectrum
 from app.console.machinetrend import events_of
-from app.console.queries import AlarmRow, alarm_history, fleet, latest_verdict
+from app.console.queries import AlarmRow, alarm_history, fleet, latest_verdict, speaking_nodes
 from app.console.units import Units
 from app.console.why import drivers, feature_words
 from app.console.words import KINDS, kind_text, state_of, zone_name
@@ -103,12 +103,15 @@ def _first_page(engine: Engine, settings: Settings, row: PointRow, units: Units,
     figure = _page(row, f"made {_moment(now_ns, zone)}")
     words = "\n".join(textwrap.fill(line, 100) for line in _head(engine, settings, row, units, zone))
     _say(figure, 0.90, words, va="top", fontsize=9, linespacing=1.5)
-    found = past(engine, row.id, since_ns=now_ns - _DAYS * 86_400_000_000_000, most=_MOST)
+    since_ns = now_ns - _DAYS * 86_400_000_000_000
+    found = past(engine, row.id, since_ns=since_ns, most=_MOST)
+    by_node = row.id in speaking_nodes(engine)
+    judged = reported(engine, row.id, since_ns=since_ns, most=_MOST) if by_node else found
     alarms = alarm_history(engine, row.id, most=_ROWS)
     upper, lower = figure.add_axes((0.1, 0.36, 0.84, 0.22)), figure.add_axes((0.1, 0.07, 0.84, 0.22))
-    _over_time(upper, found, found.score, "anomaly score", alarms, zone)
+    _over_time(upper, judged, judged.score, "anomaly score", alarms, zone)
     if upper.lines:
-        upper.plot(_times(found, zone), found.threshold, color=RED, linestyle="--", linewidth=0.8)  # type: ignore[arg-type]
+        upper.plot(_times(judged, zone), judged.threshold, color=RED, linestyle="--", linewidth=0.8)  # type: ignore[arg-type]
         upper.set_yscale("log")
     _over_time(
         lower,
@@ -130,20 +133,27 @@ def _head(engine: Engine, settings: Settings, row: PointRow, units: Units, zone:
     """State of a point in lines of words."""
     _, active = fleet(engine)
     alarm = active.get(row.id)
-    _, state, _ = state_of(row, alarm, wanted=settings.baseline_windows)
+    node = speaking_nodes(engine).get(row.id)
+    _, state, _ = state_of(row, alarm, wanted=settings.baseline_windows, node=node)
     lines = [f"State: {state}" + (f", {kind_text(alarm.kind)}" if alarm is not None else "")]
-    if row.score is not None and row.threshold:
-        lines.append(f"Score over threshold: {row.score / row.threshold:.2f}")
+    server = row.score / row.threshold if row.score is not None and row.threshold else None
+    ratio = server if node is None else node.ratio
+    if ratio is not None:
+        lines.append(f"Score over threshold: {ratio:.2f}")
+    if node is not None:
+        lines.append(f"Judged by the node {node.name} at the machine, model {node.model or 'of the factory'}")
     if row.bearing is not None:
         lines.append(f"Bearing: {row.bearing.name}")
     if row.iso_group is not None:
         lines.append(f"ISO 20816 group: {row.iso_group}")
     verdict = latest_verdict(engine, row.id)
     if verdict is None:
-        return [*lines, "No window was judged here."]
+        return lines if node is not None else [*lines, "No window was judged here."]
     speed = verdict.shaft_hz or row.nominal_shaft_hz
     lines.append(f"Latest window: {_moment(verdict.start_ns, zone)}, RMS {units.text(verdict.rms, row.unit or '')}")
     lines.append(f"Speed: {60.0 * speed:.0f} rpm" if speed else "Speed: not known")
+    if node is not None:
+        return lines
     for one in drivers(engine, settings, row, start_ns=verdict.start_ns):
         value, healthy = units.text(one.value, one.unit), units.text(one.healthy, one.unit)
         lines.append(f"{one.share:.0%} of the score: {feature_words(one.feature)} {value}, in health about {healthy}")

@@ -12,7 +12,10 @@ from pages import opened
 from streamlit.testing.v1 import AppTest
 from telling import NODE_POINT, SECOND_NS, alarming, event, gateway_state, report, state, update_status
 
-from app.console.queries import report_trend
+from app.console import report as pdf
+from app.console.history import reported
+from app.console.queries import fleet, report_trend
+from app.console.units import Units
 from app.console.words import node_state
 from app.fleet.nodes import Node
 from app.intake import Arrival
@@ -136,6 +139,43 @@ def test_the_machine_page_shows_the_nodes_verdict_and_its_burst(filled: sa.Engin
     assert found is not None
     assert found[0] == pytest.approx(sent.physical()[0])
     assert page.dataframe[-1].value["Judged by"].tolist() == ["node"]
+
+
+def test_the_view_of_trends_shows_the_scores_that_the_node_reported(filled: sa.Engine) -> None:
+    whole, thin = (reported(filled, str(NODE_POINT), most=most) for most in (100, 30))
+    assert whole.score.tolist() == [0.5] * 20 + [5.0] * 40
+    assert (whole.step, thin.step, thin.score.tolist()) == (1, 2, [0.5] * 10 + [5.0] * 20)
+    assert reported(filled, str(NODE_POINT), since_ns=int(whole.start_ns[30]), most=100).score.size == 30
+    page = opened("machine", point=str(NODE_POINT), view="Trend")
+    said = [caption.value for caption in page.caption]
+    assert "No anomaly score is known in this time." not in said
+    assert "A click on the curve has all other views look at that time; there it can be typed as well." in said
+    page.selectbox(key="indicator").set_value("rms").run()
+    assert "No RMS is known in this time." in [caption.value for caption in page.caption]
+
+
+def test_the_report_of_a_machine_has_the_verdict_of_its_node(
+    filled: sa.Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    drawn: dict[str, list[float]] = {}
+    monkeypatch.setattr(pdf, "_say", lambda _, __, words, **___: said.append(words))
+    over_time = pdf._over_time
+
+    def kept(axes: Any, found: Any, value: Any, name: str, *rest: Any) -> None:
+        drawn[name] = value.tolist()
+        over_time(axes, found, value, name, *rest)
+
+    monkeypatch.setattr(pdf, "_over_time", kept)
+    (row,) = (one for one in fleet(filled)[0] if one.id == str(NODE_POINT))
+    assert pdf.machine_report(filled, settings, row, Units(), now_ns=time.time_ns()).startswith(b"%PDF")
+    head = next(words for words in said if words.startswith("State: "))
+    assert head.splitlines()[:3] == [
+        "State: Alarm, outer race fault of the bearing",
+        "Score over threshold: 2.50",
+        "Judged by the node n7 at the machine, model 2",
+    ]
+    assert drawn["anomaly score"] == [0.5] * 20 + [5.0] * 40
 
 
 def test_the_trend_of_reports_is_bounded_and_in_order(filled: sa.Engine) -> None:

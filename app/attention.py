@@ -54,7 +54,9 @@ LEARNING = Level(1, "○", "Learning", "blue", "what is healthy here is being le
 WATCH = Level(2, "◇", "Watch", "blue", "something has changed that is no alarm")
 NOT_WATCHED = Level(3, "✕", "Not watched", "gray", "nothing is known of it now: silent, offline, or without a verdict")
 PLAN = Level(4, "△", "Plan work", "orange", "run on, and plan what is to be done")
-ACT = Level(5, "▲", "Act now", "red", "an urgent or high alarm, zone D, or a limit that is all but reached")
+ACT = Level(
+    5, "▲", "Act now", "red", "an urgent or high alarm, zone D, or a limit that will likely be reached within a day"
+)
 LEVELS = (ACT, PLAN, NOT_WATCHED, WATCH, LEARNING, IN_ORDER)
 
 # What an alarm says, of those that say the same of every fault kind.
@@ -202,7 +204,7 @@ class Facts:
             return []
         days = [None if at_ns is None else max(at_ns - now_ns, 0) / _DAY_NS for at_ns in self.due_ns]
         earliest, likely, latest = days[0] or 0.0, days[1] or 0.0, days[2]
-        level = PLAN if likely * _DAY_NS <= _SOON_NS else WATCH
+        level = ACT if likely < 1.0 else PLAN if likely * _DAY_NS <= _SOON_NS else WATCH
         span = f"{earliest:.0f} or more" if latest is None else f"{earliest:.0f} to {latest:.0f}"
         about = "within a day" if likely < 1.0 else f"in about {likely:.0f} days"
         words = f"{self.due_words} {about} ({span} days)"

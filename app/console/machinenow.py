@@ -38,7 +38,7 @@ from app.console.words import KINDS, ZONES, ago, clock, kind_text, state_of
 from app.fleet.nodes import Node
 from app.palette import ZONE_COLOURS
 from app.settings import Settings
-from app.severity import BroadBand, broad_band, lower_edge_hz, span_wanted_s, zone_of
+from app.severity import BroadBand, broad_band, lower_edge_hz, shaking_of, span_wanted_s, zone_of
 from app.store import PointRow
 from app.watch import kind_of
 from app.waveforms import latest_burst, latest_stretch, waveform
@@ -204,7 +204,7 @@ def _severity(engine: Engine, settings: Settings, row: PointRow, verdict: Verdic
     span_s = span_wanted_s(shaft_hz, rate_hz=verdict.rate_hz, n_channels=max(1, len(row.channels)))
     stretch = latest_stretch(engine, row.id, end_ns=verdict.end_ns, span_s=span_s)
     if stretch is None:
-        _severity_of_window(engine, settings, row, verdict, units, slow=lower_edge_hz(shaft_hz) < lower_edge_hz(None))
+        _severity_of_window(engine, settings, row, verdict, units, shaft_hz=shaft_hz)
         return
     try:
         measured = broad_band(stretch.x, stretch.rate_hz, unit=row.unit, shaft_hz=shaft_hz)
@@ -218,17 +218,26 @@ def _severity(engine: Engine, settings: Settings, row: PointRow, verdict: Verdic
 
 
 def _severity_of_window(
-    engine: Engine, settings: Settings, row: PointRow, verdict: VerdictRow, units: Units, *, slow: bool
+    engine: Engine, settings: Settings, row: PointRow, verdict: VerdictRow, units: Units, *, shaft_hz: float | None
 ) -> None:
-    """The zone by the velocity that was stored of the latest window, as alarms judge it."""
-    found = past(engine, row.id, since_ns=verdict.start_ns, until_ns=verdict.start_ns + 1, most=1).features
-    velocity = found[..., WATCHED.index("velocity_rms_slow" if slow else "velocity_rms")]
-    if not np.isfinite(velocity).all() or not velocity.size:
+    """The zone by what was stored of the latest window, as alarms judge it; where they do not, there is none."""
+    features = past(engine, row.id, since_ns=verdict.start_ns, until_ns=verdict.start_ns + 1, most=1).features
+    if not features.size or not np.isfinite(features[..., WATCHED.index("velocity_rms")]).all():
         st.caption("The waveform of the latest window is no longer kept.")
         return
-    low_hz = lower_edge_hz(1.0 if slow else None)
-    measured = BroadBand(float(velocity.max()), None, low_hz, HIGH_HZ, int(velocity[0].argmax()))
-    length = f"{(verdict.end_ns - verdict.start_ns) / 1e6:.0f} ms"
+    span_s = (verdict.end_ns - verdict.start_ns) / 1e9
+    length = f"{1e3 * span_s:.0f} ms"
+    shakes = shaking_of(features[0], span_s=span_s, rate_hz=verdict.rate_hz, shaft_hz=shaft_hz)
+    if shakes is None:
+        st.caption(
+            f"No velocity can be given: the samples of the latest window are no longer kept, and with its {length} at "
+            f"{verdict.rate_hz:g} Hz it is too short for one, or its rate too low; alarms do not judge it either."
+        )
+        return
+    low_hz = lower_edge_hz(shaft_hz)
+    column = WATCHED.index("velocity_rms_slow" if low_hz < lower_edge_hz(None) else "velocity_rms")
+    channel = int(features[0, :, column].argmax())
+    measured = BroadBand(shakes.velocity_mm_s, shakes.displacement_um, low_hz, HIGH_HZ, channel)
     rests_on = f"From the latest window of {length} alone, {_channel(row, measured)}: its samples are no longer kept."
     _zone(settings, row, measured, rests_on, units)
 

@@ -179,6 +179,19 @@ def test_a_waveform_that_is_no_longer_kept_is_said(filled: sa.Engine) -> None:
     assert float(shown.removesuffix(" mm/s")) == pytest.approx(velocity, rel=0.3)
 
 
+def test_a_window_that_alarms_do_not_judge_has_no_zone_on_the_page_either(filled: sa.Engine) -> None:
+    """At 300 r/min the shaft turns 1.6 times in its 320 ms; its velocity was stored all the same."""
+    with writing(filled) as connection:
+        connection.execute(blocks.update().values(waveform=None))
+    page = _described(filled, iso_group="group-2-rigid", nominal_shaft_hz=5.0)
+    assert _said(
+        page, "No velocity can be given: the samples of the latest window are no longer kept, and with its 320"
+    )
+    assert "Zone" not in _metrics(page)
+    usual = _described(filled, nominal_shaft_hz=29.5)
+    assert _metrics(usual)["Zone"] in LETTERS
+
+
 def test_a_scalogram_is_made_only_where_it_is_shown(filled: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
 

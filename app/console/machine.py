@@ -20,7 +20,7 @@ from app.console.report import report_view
 from app.console.spectra import envelope_view, orders_view, spectrum_view, waveform_view
 from app.console.units import Units, units_choice
 from app.console.waterfall import waterfall_view
-from app.console.words import ago, kind_text, state_of
+from app.console.words import ago, kind_text, plain, state_of
 from app.settings import Settings
 from app.store import PointRow
 
@@ -50,9 +50,9 @@ def machine_page(engine: Engine, settings: Settings, user: User) -> None:
         return
     row = next((found for found in rows if found.id == point_id), None)
     if row is None:
-        st.error(f"No measuring point {point_id!r} is known.")
+        st.error(f"No measuring point {plain(repr(point_id))} is known.")
         return
-    st.title(row.name)
+    st.title(plain(row.name))
     with st.sidebar:
         units = units_choice()
     view = _view()

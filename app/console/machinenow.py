@@ -34,7 +34,7 @@ from app.console.queries import (
 )
 from app.console.units import Units
 from app.console.why import drivers, feature_words
-from app.console.words import KINDS, ZONES, ago, clock, kind_text, state_of
+from app.console.words import KINDS, ZONES, ago, clock, kind_text, plain, state_of
 from app.fleet.nodes import Node
 from app.palette import ZONE_COLOURS
 from app.settings import Settings
@@ -93,7 +93,7 @@ def _drivers(engine: Engine, settings: Settings, row: PointRow, verdict: Verdict
         return
     many = len(row.channels) > 1
     lines = [
-        f"- **{feature_words(one.feature)}**{f' of {one.channel}' if many else ''}: "
+        f"- **{feature_words(one.feature)}**{f' of {plain(one.channel)}' if many else ''}: "
         f"{units.text(one.value, one.unit)}, in health about {units.text(one.healthy, one.unit)}; "
         f"{one.share:.0%} of the score"
         for one in found
@@ -142,7 +142,7 @@ def _of_node(
     with st.container():
         columns = st.columns(4)
         columns[0].metric("Score / threshold", "unknown" if node.ratio is None else f"{node.ratio:.2f}")
-        columns[1].metric("Node", node.name)
+        columns[1].metric("Node", plain(node.name))
         columns[2].metric("Model of the node", str(node.model) if node.model else "of the factory")
         columns[3].metric("Last seen", ago(row.seen_ns, now_ns=time.time_ns()))
         page = address("nodes", node=row.id)
@@ -174,11 +174,11 @@ def _state(settings: Settings, row: PointRow, alarm: AlarmRow | None) -> None:
         have, wanted = min(row.baseline_have, settings.baseline_windows), settings.baseline_windows
         st.progress(have / wanted, text=f"Learning what is healthy here: {have} of {wanted} windows")
         if row.failure:
-            st.warning(f"It learns anew: {row.failure}")
+            st.warning(f"It learns anew: {plain(row.failure)}")
     elif row.state == "training":
         st.info("The healthy start is complete; its baseline is being trained.")
     elif row.state == "failed":
-        st.error(f"No baseline could be learned: {row.failure}")
+        st.error(f"No baseline could be learned: {plain(row.failure or '')}")
 
 
 def _cited(verdict: VerdictRow, alarm: AlarmRow | None) -> None:
@@ -243,7 +243,7 @@ def _severity_of_window(
 
 
 def _channel(row: PointRow, measured: BroadBand) -> str:
-    name = row.channels[measured.channel] if measured.channel < len(row.channels) else str(measured.channel)
+    name = plain(row.channels[measured.channel]) if measured.channel < len(row.channels) else str(measured.channel)
     return f"channel {name}" if len(row.channels) < 2 else f"channel {name}, the largest of {len(row.channels)}"
 
 
@@ -273,7 +273,7 @@ def _judged(settings: Settings, row: PointRow, measured: BroadBand, units: Units
     try:
         limits = limits_named(row.iso_group, settings.zone_limits())
     except ParameterError as error:
-        return None, f"No zone can be given: {error}."
+        return None, f"No zone can be given: {plain(str(error))}."
     judged = zone_of(measured, limits)
     words = f"{_boundaries(judged, units)} {limits.description} ({limits.citation})."
     if measured.slow and limits.displacement_um is not None and measured.displacement_um is None:
@@ -321,7 +321,7 @@ def _spectra(row: PointRow, x: NDArray[np.float32], rate_hz: float, shaft_hz: fl
     # Another unit is another chart: its zoom would not fit.
     key = f"{row.id} {units.as_text()}"
     shown = units.values(x, row.unit or "").astype(np.float32)
-    st.markdown(f"##### Envelope spectrum{'' if row.bearing is None else f' · bearing {row.bearing.name}'}")
+    st.markdown(f"##### Envelope spectrum{'' if row.bearing is None else f' · bearing {plain(row.bearing.name)}'}")
     chart = envelope_chart(x, rate_hz, shaft_hz=shaft_hz, bearing=row.bearing, key=f"envelope {key}")
     plot(chart, key="envelope")
     if row.bearing is None:

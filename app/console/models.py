@@ -98,11 +98,11 @@ def _progress(progress: Progress, *, now_ns: int) -> None:
 
 def _waiting(asks: Sequence[Ask], settings: Settings) -> None:
     if asks:
-        named = ", ".join(one.point_id for one in asks[:5]) + (" and others" if len(asks) > 5 else "")
+        named = ", ".join(plain(one.point_id) for one in asks[:5]) + (" and others" if len(asks) > 5 else "")
         when = (
             "in a moment, where `raceway up` runs" if settings.retrain_schedule else "with the next `raceway retrain`"
         )
-        st.info(f"Asked for by {asks[-1].who}: retraining of {named}. It begins {when}.")
+        st.info(f"Asked for by {plain(asks[-1].who)}: retraining of {named}. It begins {when}.")
 
 
 def _table(found: Sequence[Standing], *, now_ns: int) -> None:

@@ -15,7 +15,7 @@ from app.console.charts import TEMPLATE
 from app.console.deeds import do
 from app.console.links import link
 from app.console.plot import plot
-from app.console.words import ago, clock
+from app.console.words import ago, clock, plain
 from app.fleet.records import listed
 from app.palette import BLUE, GREY, RED
 from app.retraining.asking import Ask, ask
@@ -45,9 +45,9 @@ def model_section(
     """Draw a model and what may be done about it."""
     task = one.task
     words, _, sign = ("not looked at by a retraining yet", "", "○") if task is None else outcome_sign(task.outcome)
-    st.subheader(f"{sign} {one.name}: {words}")
+    st.subheader(f"{sign} {plain(one.name)}: {words}")
     for reason in [] if task is None else task.findings.get("reasons", []):
-        st.markdown(f"- {_plain(reason)}")
+        st.markdown(f"- {plain(str(reason))}")
     _hands(one, now_ns=now_ns)
     if one.bundle is not None and one.role == NODE_HEALTH:
         _handed_over(engine, one.bundle)
@@ -60,21 +60,18 @@ def model_section(
     _history(engine, one)
 
 
-def _plain(text: object) -> str:
-    """What stands in the store, as text and not as Markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>()#+-!|$~:" else c for c in str(text))
-
-
 def _hands(one: Standing, *, now_ns: int) -> None:
     """How the model last changed hands."""
     last = one.promotion
     if last is None:
         st.caption("It serves since its commissioning; no challenger has taken its place.")
     elif last.undone_ns is not None:
-        st.caption(f"Its last promotion was undone {ago(last.undone_ns, now_ns=now_ns)}: {_plain(last.undone_why)}")
+        st.caption(
+            f"Its last promotion was undone {ago(last.undone_ns, now_ns=now_ns)}: {plain(last.undone_why or '')}"
+        )
     else:
         forced = {} if one.task is None else one.task.findings.get("forced", {})
-        by = f", in spite of the gate by {_plain(forced['who'])}: {_plain(forced['why'])}" if forced else ""
+        by = f", in spite of the gate by {plain(forced['who'])}: {plain(forced['why'])}" if forced else ""
         st.caption(f"A challenger took its place {ago(last.at_ns, now_ns=now_ns)} ({clock(last.at_ns)[:16]}){by}.")
 
 
@@ -108,7 +105,7 @@ def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, a
         do(
             engine,
             lambda c: ask(c, user, one.point_id, why=why, now_ns=now_ns),
-            f"The retraining of {one.name} begins.",
+            f"The retraining of {plain(one.name)} begins.",
             said="models said",
         )
     if columns[1].button(
@@ -119,7 +116,7 @@ def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, a
         width="stretch",
     ):
         taken_back = [last] if last is not None else []
-        done = f"{one.name}: the former model serves again."
+        done = f"{plain(one.name)}: the former model serves again."
         do(engine, lambda c: undo(c, user, taken_back, there=there, why=why, now_ns=now_ns), done, said="models said")
     refused = task is not None and task.outcome == "refused" and task.challenger is not None
     if columns[2].button(
@@ -131,7 +128,7 @@ def _actions(engine: Engine, settings: Settings, user: User, one: Standing, *, a
     ):
         assert task is not None
         overruled = task
-        done = f"{one.name}: the challenger serves."
+        done = f"{plain(one.name)}: the challenger serves."
 
         def overrule(connection: Connection) -> None:
             packed = _packed(settings, overruled)

@@ -17,7 +17,7 @@ from app.console.nodewords import RECEIVING, last_seen, reached, start, update_w
 from app.console.queries import speaking_nodes
 from app.console.rollouts import rollouts_section
 from app.console.tiles import tiles
-from app.console.words import node_state
+from app.console.words import node_state, plain
 from app.fleet.nodes import Node
 from app.fleet.records import listed
 from app.kinds import KINDS
@@ -62,7 +62,7 @@ def nodes_page(engine: Engine, settings: Settings, user: User) -> None:
         found = listed(connection, most=_ROLLOUTS)
     for one in found:
         if one.phase == "halted":
-            st.error(f"Roll-out {one.id} of version {one.version} is halted: {one.reason}")
+            st.error(f"Roll-out {one.id} of version {one.version} is halted: {plain(one.reason or '')}")
     waiting = sum(one.phase in ("candidate", "signed") for one in found)
     going = sum(one.phase in ("running", "halted", "rolling back") for one in found)
     names = {"Nodes": "Nodes", "Roll-outs": f"Roll-outs ({going} open, {waiting} waiting)"}

@@ -14,7 +14,7 @@ from app.console.nodewords import RECEIVING, UPDATE_STATES, reached, start, star
 from app.console.plot import plot
 from app.console.queries import alarm_history, point_counters, report_trend
 from app.console.tiles import tiles
-from app.console.words import ago, clock, node_state
+from app.console.words import ago, clock, node_state, plain
 from app.fleet.costs import Cost, cost_of
 from app.fleet.nodes import EventRow, Node, events_of, node_at
 from app.fleet.words import alarm_words, update_reason
@@ -32,12 +32,12 @@ def node_view(engine: Engine, point_id: str) -> None:
     """Draw the page of the node at a point; the content renews itself."""
     first = _node(engine, point_id)
     if first is None:
-        st.error(f"No node is known at {point_id!r}.")
+        st.error(f"No node is known at {plain(repr(point_id))}.")
         return
-    st.title(f"Node {first.name}")
+    st.title(f"Node {plain(first.name)}")
     left, right = st.columns(2)
     with left:
-        link("machine", f"Machine at {point_id}", point=point_id)
+        link("machine", f"Machine at {plain(point_id)}", point=point_id)
     with right:
         link("nodes", "All nodes")
     span = st.segmented_control("Trend over", list(_SPANS), default="1 hour", key="span") or "1 hour"

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from app.access.roles import User
 from app.console.rolloutacts import rollout_actions
-from app.console.words import ago, clock
+from app.console.words import ago, clock, plain
 from app.fleet.records import Listed, Stored, log_of, one_rollout
 from app.fleet.rollout import WAITING, Member, Policy, State, stage_counts
 from app.settings import Settings
@@ -102,7 +102,7 @@ def _stands(stored: Stored) -> None:
         st.caption(_policy_words(plan.policy))
     # Why one is halted stands on top of the page.
     if plan.reason and plan.phase != "halted":
-        st.caption(plan.reason)
+        st.caption(plain(plan.reason))
 
 
 def _policy_words(policy: Policy) -> str:

@@ -116,6 +116,16 @@ def test_without_samples_each_view_says_so(filled: sa.Engine) -> None:
     assert "Samples of fewer than two times" in _page("Waterfall").info[0].value
 
 
+def test_what_sensors_and_jobs_say_is_no_markdown(filled: sa.Engine) -> None:
+    with writing(filled) as connection:
+        said = {"name": "*Pump*", "iso_group": "*ours*", "failure": "*all* windows [were] refused"}
+        connection.execute(points.update().values(state="failed", **said))
+    page = _page("Now")
+    assert page.title[0].value == r"\*Pump\*"
+    assert page.error[0].value == r"No baseline could be learned: \*all\* windows \[were\] refused"
+    assert r"no limits named '\*ours\*'" in _captions(page)
+
+
 def test_the_past_is_what_is_stored_thinned_evenly(filled: sa.Engine) -> None:
     whole = past(filled, str(POINT), most=100)
     thin = past(filled, str(POINT), most=4)

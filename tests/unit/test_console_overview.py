@@ -158,6 +158,7 @@ def test_the_page_shows_what_asks_first_with_the_reason(plant: sa.Engine) -> Non
         "works · hall \\[1\\]",
         "works · hall 2",
     ]
+    assert opened("machine", point="works/calm/drive-end").title[0].value == "calm \\*fan\\* drive-end"
 
 
 def test_the_list_is_filtered_by_area_state_and_words(plant: sa.Engine) -> None:

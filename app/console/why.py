@@ -1,4 +1,4 @@
-"""Which features drive a point's anomaly score, as the baseline that judges it rebuilds them."""
+"""Which features drive the anomaly score of a window, as the baseline that judged it rebuilds them."""
 
 from __future__ import annotations
 
@@ -75,22 +75,20 @@ def drivers(engine: Engine, settings: Settings, row: PointRow, *, start_ns: int,
     Returns
     -------
     list of Driver
-        Empty where no baseline watches, or its bundle cannot be read any more.
+        Empty where no baseline judged it, or its bundle cannot be read any more.
     """
-    if row.bundle is None:
-        return []
     one = windows.c
-    query = sa.select(one.features).where(
+    query = sa.select(one.features, one.bundle).where(
         one.point_id == row.id, one.start_ns == start_ns, one.contract == WATCHED.hash
     )
     with reading(engine) as connection:
-        blob = connection.execute(query.limit(1)).scalar()
-    if blob is None:
+        window = connection.execute(query.limit(1)).first()
+    if window is None or window.bundle is None:
         return []
-    values = features_from_blob(blob)
+    values = features_from_blob(window.features)
     try:
         with _LOCK:
-            scorer, healthy = _served(settings.bundles / row.bundle)
+            scorer, healthy = _served(settings.bundles / window.bundle)
             shares = scorer.evidence(values[None, :])[0]
     except RacewayError:
         return []

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import time
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.access.roles import User
 from app.codec import encode_about
+from app.console import why
 from app.console.comparison import differences
 from app.console.cursors import harmonics, marks_at, sidebands
 from app.console.export import Table, csv_bytes, parquet_bytes, past_table
@@ -26,6 +30,7 @@ from app.console.machinetrend import events_of
 from app.console.queries import fleet
 from app.console.report import largest_velocity, machine_report
 from app.console.units import Units
+from app.console.why import drivers
 from app.intake import Arrival
 from app.labels.records import give
 from app.pipeline import Pipeline
@@ -199,6 +204,27 @@ def test_differences_are_in_robust_deviations_of_before(rng: np.random.Generator
     assert np.isnan(differences(now, np.zeros((5, 2)), names=("a", "b"), units=("", ""))[0].sigmas)
     with pytest.raises(ParameterError, match="0 windows"):
         differences(now[:0], then, names=("a", "b"), units=("", ""))
+
+
+def test_a_score_is_explained_by_the_baseline_that_made_it(
+    filled: sa.Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one may serve by now: it rebuilds the same window otherwise."""
+    n = len(WATCHED.features)
+
+    def served(folder: Path) -> tuple[Any, np.ndarray]:
+        shares = np.eye(n)[[WATCHED.index("rms" if folder.name == "former" else "kurtosis")]]
+        return SimpleNamespace(evidence=lambda _: shares), np.zeros(n)
+
+    monkeypatch.setattr(why, "_served", served)
+    with writing(filled) as connection:
+        connection.execute(points.update().values(bundle="promoted"))
+        connection.execute(windows.update().values(bundle="former"))
+    row, start_ns = fleet(filled)[0][0], int(past(filled, str(POINT), most=100).start_ns[-1])
+    assert [one.feature for one in drivers(filled, settings, row, start_ns=start_ns, most=1)] == ["rms"]
+    with writing(filled) as connection:
+        connection.execute(windows.update().values(bundle=None))
+    assert drivers(filled, settings, row, start_ns=start_ns) == []
 
 
 def test_files_hold_what_is_shown(filled: sa.Engine) -> None:

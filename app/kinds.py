@@ -1,8 +1,8 @@
-"""Fault kinds in words for people."""
+"""Fault kinds in words for people, and what an alarm is called whose diagnosis sees no bearing fault."""
 
 from __future__ import annotations
 
-__all__ = ["KINDS", "kind_text"]
+__all__ = ["KINDS", "OTHER", "alarm_kind", "kind_text"]
 
 KINDS = {
     "normal": "no bearing fault",
@@ -11,6 +11,18 @@ KINDS = {
     "ball": "rolling element",
     "other": "other than bearing",
 }
+OTHER = "other"
+
+
+def alarm_kind(diagnosis: str | None) -> str | None:
+    """Kind of an alarm by its diagnosis: what is abnormal and shows no bearing fault has another one.
+
+    Examples
+    --------
+    >>> alarm_kind("outer"), alarm_kind("normal"), alarm_kind(None)
+    ('outer', 'other', None)
+    """
+    return OTHER if diagnosis == "normal" else diagnosis
 
 
 def kind_text(kind: str | None) -> str:
@@ -23,6 +35,6 @@ def kind_text(kind: str | None) -> str:
     """
     if kind is None:
         return "kind unknown (bearing or speed not known, or no diagnosis network serves)"
-    if kind == "other":
+    if kind == OTHER:
         return "abnormal, but no bearing fault pattern: check balance, alignment, gears, looseness"
     return f"{KINDS.get(kind, kind)} fault of the bearing"

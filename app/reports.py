@@ -10,6 +10,7 @@ from app.alarms.register import HEALTH
 from app.codec import encode_json
 from app.fleet.keeping import NodeAlarm
 from app.fleet.nodes import Node
+from app.kinds import alarm_kind
 from app.store import Quarantined
 from app.watch import AlarmChange, Verdict, Watch, kind_of
 from app.wire import VERSION, PointId
@@ -111,16 +112,12 @@ def _node_health(node: Node) -> bytes:
             "bundle": None,
             "model": node.model,
             "feature_hash": node.contract,
-            "kind": _kind(node.diagnosis) if node.alarm else None,
+            "kind": alarm_kind(node.diagnosis) if node.alarm else None,
             "probabilities": None,
             "baseline": None,
             "seen_ns": node.seen_ns,
         }
     )
-
-
-def _kind(diagnosis: str | None) -> str | None:
-    return "other" if diagnosis == "normal" else diagnosis
 
 
 def _node_alarm(change: NodeAlarm, *, now_ns: int) -> bytes:
@@ -134,7 +131,7 @@ def _node_alarm(change: NodeAlarm, *, now_ns: int) -> bytes:
             "published_ns": now_ns,
             "window_start_ns": change.taken.at_ns,
             "ratio": report.ratio,
-            "kind": _kind(report.diagnosis) if change.raised else None,
+            "kind": alarm_kind(report.diagnosis) if change.raised else None,
             "probabilities": None,
         }
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.alarms.conditions import Change, Conditions, Seen, Standing
 from app.alarms.register import HEALTH
+from app.kinds import alarm_kind
 from app.severity import Shaking, shaking
 from app.store import PointRow
 from app.windower import Windower, WindowerConfig
@@ -23,12 +24,10 @@ from features.window import Window
 from models.bundle import load_bundle
 from models.serving import Diagnoser, Scorer
 
-__all__ = ["OTHER", "AlarmChange", "Verdict", "Watch", "kind_of"]
+__all__ = ["AlarmChange", "Verdict", "Watch", "kind_of"]
 
 # Windows whose class probabilities are averaged into a verdict.
 _AVERAGED = 8
-# What an abnormal window is called whose envelope shows no bearing fault.
-OTHER = "other"
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +73,7 @@ def kind_of(probabilities: dict[str, float] | None) -> str | None:
     """Most probable fault kind; ``other`` where an abnormal window shows no bearing fault, None if unknown."""
     if not probabilities:
         return None
-    kind = max(probabilities, key=lambda name: probabilities[name])
-    return OTHER if kind == "normal" else kind
+    return alarm_kind(max(probabilities, key=lambda name: probabilities[name]))
 
 
 @dataclass

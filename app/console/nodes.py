@@ -20,7 +20,7 @@ from app.console.tiles import tiles
 from app.console.words import node_state, plain
 from app.fleet.nodes import Node
 from app.fleet.records import listed
-from app.kinds import KINDS
+from app.kinds import KINDS, alarm_kind
 from app.settings import Settings
 from app.store import reading
 
@@ -164,7 +164,7 @@ def _row(node: Node, *, now_ns: int) -> dict[str, Any]:
     return {
         "Node": f"{address('nodes', node=node.point_id)}#{node.name}",
         "State": f"{symbol} {word}",
-        "Diagnosis": KINDS.get(_kind(node) or "", "unknown") if node.alarm else "",
+        "Diagnosis": KINDS.get(alarm_kind(node.diagnosis) or "", "unknown") if node.alarm else "",
         "Score / threshold": node.ratio,
         "Reached": reached(node, now_ns=now_ns),
         "Last seen": last_seen(node, now_ns=now_ns),
@@ -174,7 +174,3 @@ def _row(node: Node, *, now_ns: int) -> dict[str, Any]:
         "Firmware": node.firmware or "unknown",
         "Point": node.point_id,
     }
-
-
-def _kind(node: Node) -> str | None:
-    return "other" if node.diagnosis == "normal" else node.diagnosis

@@ -16,6 +16,7 @@ from app.fleet.hearing import Gateway, Heard, Known, Spoken, Taken
 from app.fleet.nodes import Node
 from app.fleet.sayings import Event, GatewayState, NodeState, Report
 from app.fleet.words import alarm_words
+from app.kinds import alarm_kind
 from app.schema import alarms, gateways, node_events, node_reports, nodes
 from app.store import insert_rows
 
@@ -158,17 +159,12 @@ def _follow(connection: Connection, taken: Taken, stand: set[tuple[str, str]]) -
         stand ^= {(point_id, NODE)}
     if changed and report.alarm:
         row = {"point_id": point_id, "raised_ns": at_ns, "window_start_ns": at_ns, "tag": NODE}
-        connection.execute(alarms.insert().values(**row, ratio=report.ratio or 0.0, kind=_kind(report)))
+        connection.execute(alarms.insert().values(**row, ratio=report.ratio or 0.0, kind=alarm_kind(report.diagnosis)))
     elif changed:
         _close(connection, point_id, NODE, now_ns=at_ns)
     elif report.alarm and report.diagnosis is not None:
-        connection.execute(alarms.update().where(_open(point_id, NODE)).values(kind=_kind(report)))
+        connection.execute(alarms.update().where(_open(point_id, NODE)).values(kind=alarm_kind(report.diagnosis)))
     return NodeAlarm(report.alarm, taken) if changed else None
-
-
-def _kind(report: Report) -> str | None:
-    """A node in alarm that sees no bearing fault has found another one."""
-    return "other" if report.diagnosis == "normal" else report.diagnosis
 
 
 def _open(point_id: str, tag: str) -> sa.ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.kinds import kind_text
+from app.kinds import alarm_kind, kind_text
 
 __all__ = ["UPDATE_REASONS", "alarm_words", "update_reason"]
 
@@ -52,7 +52,6 @@ def alarm_words(diagnosis: str | None, probability: float | None, *, ratio: floa
     >>> alarm_words(None, None, ratio=1.2)
     'kind not named, score 1.20 times the threshold'
     """
-    # A node in alarm that sees no bearing fault has found another one.
-    said = "kind not named" if diagnosis is None else kind_text("other" if diagnosis == "normal" else diagnosis)
+    said = "kind not named" if diagnosis is None else kind_text(alarm_kind(diagnosis))
     share = "" if probability is None or diagnosis is None else f" ({probability:.0%})".replace("%", " %")
     return said + share + ("" if ratio is None else f", score {ratio:.2f} times the threshold")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import tomllib
@@ -338,12 +339,25 @@ def _masked(name: str, value: object, info: FieldInfo) -> str:
     return HIDDEN if text and not info.repr else text
 
 
-def _origins_of(flags: Mapping[str, Any]) -> dict[str, Origin]:
+def _written() -> dict[str, Any]:
+    """Read what the file says; refuses names that are none: a setting that was mistyped would not hold, unsaid."""
+    path = Path("raceway.toml")
+    written = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    unknown = [_unknown(name) for name in written if name not in Settings.model_fields]
+    if unknown:
+        raise ParameterError(f"raceway.toml is not admissible: {'; '.join(unknown)}")
+    return written
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name.lower().removeprefix("raceway_"), Settings.model_fields, n=1)
+    return f"no setting is called {name!r}" + (f", the nearest one is {near[0]!r}" if near else "")
+
+
+def _origins_of(flags: Mapping[str, Any], written: Mapping[str, Any]) -> dict[str, Origin]:
     """Say where each setting comes from; a child is told by its parent, which gives it everything."""
     told: dict[str, Origin] = json.loads(os.environ.get(_ORIGINS, "{}"))
     named = {name.upper() for name in os.environ}
-    path = Path("raceway.toml")
-    written = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def origin(name: str) -> Origin:
         if name in flags:
@@ -365,15 +379,18 @@ def load_settings(**flags: Any) -> Settings:
     Raises
     ------
     ParameterError
-        If a value is not admissible; the message names each.
+        If a value is not admissible, or the file has a key that is no setting; the message names each.
     """
     try:
         given = {name: value for name, value in flags.items() if value is not None}
+        written = _written()
         settings = Settings(**given)
-        settings._origins.update(_origins_of(given))
+        settings._origins.update(_origins_of(given, written))
         return settings
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
         raise ParameterError(f"settings are not admissible: {faults}") from error
+    except ParameterError:
+        raise
     except ValueError as error:
         raise ParameterError(f"raceway.toml cannot be read: {error}") from error

@@ -154,6 +154,23 @@ def test_settings_come_from_flags_before_environment_before_file(
     assert (found.overlap, found.console_port, found.batch_blocks) == (0.25, 2000, 9)
 
 
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("keep_waveform_h = 720", "no setting is called 'keep_waveform_h', the nearest one is 'keep_waveforms_h'$"),
+        ("RACEWAY_OVERLAP = 0.25", "no setting is called 'RACEWAY_OVERLAP', the nearest one is 'overlap'$"),
+        ("[xyzzy]\nq = 1\n[oidc_role]\na = 1", "'xyzzy'; no setting is called 'oidc_role', .* is 'oidc_roles'$"),
+        ("overlap = ", "raceway.toml cannot be read"),
+    ],
+)
+def test_a_key_of_the_file_that_is_no_setting_is_refused_with_the_nearest_one(
+    settings: Settings, text: str, match: str
+) -> None:
+    Path("raceway.toml").write_text(text)
+    with pytest.raises(ParameterError, match=match):
+        load_settings(data_dir=settings.data_dir)
+
+
 def test_children_get_the_same_settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     made = load_settings(data_dir=settings.data_dir, overlap=0.75, broker_url="mqtts://host:1", max_held=3)
     for name, value in made.environment().items():

@@ -94,7 +94,7 @@ def _raceway(ctx: click.Context, /, **flags: Any) -> None:
     which soon degrades. `raceway COMMAND --help` explains each command; `raceway doctor` says what is missing.
 
     Every setting is also an environment variable (RACEWAY_DATA_DIR ...) or a key of raceway.toml; see
-    `raceway settings`. Exit codes: 0 done, 1 failed, 2 refused (wrong input or settings), 130 interrupted.
+    `raceway settings`. Exit codes: 0 done, 1 failed, 2 refused (wrong input or settings), 75 not now, 130 interrupted.
     """
     ctx.obj = flags
 

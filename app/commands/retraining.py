@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["retrain"]
 
+
+class _Busy(click.ClickException):
+    """Another retraining runs: nothing is wrong, but not now."""
+
+    exit_code = os.EX_TEMPFAIL
+
+
 _user = click.option("--user", default=getpass.getuser, show_default="who is logged in", help="Who does it.")
 
 
@@ -39,8 +47,8 @@ def retrain(
 
     For cron, a systemd timer or a Kubernetes CronJob (files in `deploy/`); `raceway up` does it by itself. One at a
     time; a run that was broken off is gone on with first, then what was asked for in the console is done. Exit code 1
-    says that a model failed, 2 that another retraining runs. `docs/RETRAINING.md` says what is learned from what, and
-    what is refused. Needs the extra `train`.
+    says that a model failed, 2 that it cannot be done (settings, store), 75 that another retraining runs.
+    `docs/RETRAINING.md` says what is learned from what, and what is refused. Needs the extra `train`.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -74,6 +82,7 @@ def _retrained(settings: Settings, options: Options | None, *, quiet: bool) -> d
     quiet_tensorflow()
     from app.retraining.job import retrain as run_job
     from app.retraining.job import retrain_asked
+    from app.retraining.lock import BusyError
     from app.retraining.records import Run, tasks_of
     from app.store import open_store, reading
 
@@ -84,11 +93,14 @@ def _retrained(settings: Settings, options: Options | None, *, quiet: bool) -> d
             return retrain_asked(engine, settings, clock_ns=time.time_ns, progress=progress)
         return run_job(engine, settings, options=options, clock_ns=time.time_ns, progress=progress)
 
-    if quiet:
-        run = job()
-    else:
-        with progress_bar("Retraining", 100) as show:
-            run = job(lambda done, total: show(100 * done // total))
+    try:
+        if quiet:
+            run = job()
+        else:
+            with progress_bar("Retraining", 100) as show:
+                run = job(lambda done, total: show(100 * done // total))
+    except BusyError as error:
+        raise _Busy(str(error)) from error
     if run is None:
         return {"run": None, "report": None, "models": []}
     with reading(engine) as connection:

@@ -28,6 +28,8 @@ from app.settings import Settings, load_settings
 from app.store import PointRow, point_rows, reading, save_point, writing
 from features.errors import ParameterError
 
+# EX_TEMPFAIL of sysexits.h.
+_BUSY = 75
 _DEPLOY = Path(__file__).parents[2] / "deploy"
 _NOW_NS = 1_795_000_000_000_000_000
 _POINTS = ("site/fan/a", "site/pump/b")
@@ -110,10 +112,19 @@ def test_only_the_points_named_are_looked_at(engine: Engine, settings: Settings)
 def test_a_second_one_is_refused_in_one_sentence(engine: Engine, settings: Settings) -> None:
     with writing(engine) as connection:
         connection.execute(retraining_lock.update().values(holder="elsewhere:7:x", beat_ns=time.time_ns()))
-    shown = _run(settings)
+    for shown in (_run(settings), _run(settings, "--asked", "--json")):
+        assert shown.exit_code == _BUSY
+        assert shown.output.splitlines()[-1].startswith("Error: another retraining runs (elsewhere:7")
+        assert "Traceback" not in shown.output
+
+
+def test_a_store_that_cannot_be_reached_is_not_taken_for_another_retraining(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RACEWAY_DATABASE_URL", "postgresql://127.0.0.1:1/plant")
+    shown = _run(settings, "--json")
     assert shown.exit_code == 2
-    assert shown.output.splitlines()[-1].startswith("Error: another retraining runs (elsewhere:7")
-    assert "Traceback" not in shown.output
+    assert "cannot be used" in shown.output
 
 
 def test_undo_takes_back_the_latest_run_whole(engine: Engine, settings: Settings, promoted: str) -> None:
@@ -266,12 +277,21 @@ def test_the_files_for_schedulers_call_what_there_is() -> None:
     service.read(_DEPLOY / "systemd/raceway-retrain.service")
     timer.read(_DEPLOY / "systemd/raceway-retrain.timer")
     assert timer["Install"]["WantedBy"] == "timers.target"
+    assert service["Service"]["SuccessExitStatus"] == str(_BUSY)
     kubernetes = (_DEPLOY / "kubernetes/retrain-cronjob.yaml").read_text()
     (schedule,) = re.findall(r'^  schedule: "(.*)"$', kubernetes, flags=re.MULTILINE)
     CronTrigger.from_crontab(schedule, timezone="UTC")
     (listed,) = re.findall(r"command: (\[.*\])", kubernetes)
+    *shell, script = json.loads(listed)
+    asked, tolerant = script.split(" || ")
+    assert (shell, tolerant) == (["sh", "-c"], f"[ $? -eq {_BUSY} ]")
+    # The settings' file is looked for in the working folder.
+    folder = service["Service"]["WorkingDirectory"]
+    assert f" cd {folder} && " in cron
+    assert f"RACEWAY_DATA_DIR={folder}" == service["Service"]["Environment"]
+    assert re.findall(r"workingDir: (.*)", kubernetes) == re.findall(r"mountPath: (.*)", kubernetes)
     called = [cron.split("/bin/raceway ")[1].split(" >>")[0], service["Service"]["ExecStart"].split("/bin/raceway ")[1]]
-    called.append(" ".join(json.loads(listed)[1:]))
+    called.append(asked.removeprefix("raceway "))
     for command in called:
         name, *flags = command.split()
         shown = CliRunner().invoke(_raceway, [name, "--help"])

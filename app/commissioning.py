@@ -15,10 +15,13 @@ from app.access.audit import note
 from app.access.roles import User, demand
 from app.alarms.register import NO_DATA, NODE, NODE_FAULT, standing, take
 from app.schema import alarms, points, windows
-from app.store import writing
+from app.store import PointRow, StaleError, point_row, writing
 from features.errors import ParameterError
 
-__all__ = ["begin_anew", "known_point", "relearn"]
+__all__ = ["begin_anew", "known_point", "outdated", "relearn"]
+
+# Whom ingest acts as.
+_INGEST = User("ingest", "engineer")
 
 # What belongs to the baseline that ends; the windower too, so that no window has samples of before and after.
 _FRESH: dict[str, Any] = {
@@ -104,3 +107,36 @@ def relearn(engine: Engine, user: User, point_id: str, *, now_ns: int, why: str 
     with writing(engine) as connection:
         begin_anew(connection, point_id, now_ns=now_ns, who=user.name, why=said, keep_shape=False)
         note(connection, user, "learn anew", target=point_id, why=why, now_ns=now_ns)
+
+
+def outdated(engine: Engine, row: PointRow, *, now_ns: int, why: str) -> PointRow:
+    """Let a point learn anew whose baseline is of other features than today's; what is healthy is known no more.
+
+    Parameters
+    ----------
+    engine : Engine
+    row : PointRow
+        As it was read.
+    now_ns : int
+    why : str
+        For journals and audit, and kept at the point until it has learned.
+
+    Returns
+    -------
+    PointRow
+        As it is stored now.
+
+    Raises
+    ------
+    StaleError
+        If another process changed the point since: it may have a baseline of today's features by now.
+    """
+    said = f"the point learns anew: {why}"
+    with writing(engine) as connection:
+        known_point(connection, row.id)
+        if point_row(connection, row.id).revision != row.revision:
+            raise StaleError(f"point {row.id} was changed by another process; read it again")
+        begin_anew(connection, row.id, now_ns=now_ns, who=_INGEST.name, why=said)
+        connection.execute(points.update().where(points.c.id == row.id).values(failure=why))
+        note(connection, _INGEST, "learn anew", target=row.id, why=why, now_ns=now_ns)
+        return point_row(connection, row.id)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 
 from app.alarms.conditions import Conditions, Option
 from app.assets.register import alarming, note_said, told
+from app.commissioning import outdated
 from app.fleet.hearing import Heard, Known, hear
 from app.fleet.keeping import NodeAlarm, known_of, write_heard
 from app.fleet.sayings import GatewayState
@@ -29,7 +30,6 @@ from app.store import (
     Quarantined,
     StaleError,
     bundle_of,
-    change_state,
     count,
     insert_rows,
     point_rows,
@@ -54,6 +54,8 @@ __all__ = ["Outcome", "Pipeline"]
 
 # A message much larger than any admissible one is kept by its head, size and digest.
 _KEPT_BYTES = 1 << 20
+# How often a baseline is tried again that could not be read.
+_TRY_AGAIN_NS = 30_000_000_000
 
 
 @dataclass
@@ -131,6 +133,8 @@ class Pipeline:
         self._zones = settings.zone_limits()
         self._compress = zstandard.ZstdCompressor(level=1).compress
         self._watches: dict[str, Watch] = {}
+        # Points whose baseline cannot be read: what was said of it, and when it was last tried.
+        self._unread: dict[str, tuple[str, int]] = {}
         self._diagnoser: Diagnoser | None = None
         self._reporter = Reporter(baseline_windows=settings.baseline_windows)
 
@@ -192,7 +196,7 @@ class Pipeline:
                     raise
 
     def _process(self, intake: Intake, now_ns: int) -> Outcome:
-        self._refresh()
+        self._refresh(now_ns)
         work = _Work(intake, now_ns, refused=list(intake.refused))
         for described in work.intake.described:
             self._describe(described.about, work)
@@ -206,14 +210,15 @@ class Pipeline:
 
     # -- what other processes changed ---------------------------------------------------------------------------------
 
-    def _refresh(self) -> None:
-        """Notice points and bundles that other processes changed."""
+    def _refresh(self, now_ns: int) -> None:
+        """Notice points and bundles that other processes changed, and baselines that can be read again."""
+        again = {key for key, (_, tried_ns) in self._unread.items() if abs(now_ns - tried_ns) >= _TRY_AGAIN_NS}
         with reading(self._engine) as connection:
             stored = revisions(connection)
-            known = {key: watch.row.revision for key, watch in self._watches.items() if not watch.new}
+            known = {key: w.row.revision for key, w in self._watches.items() if not w.new and key not in again}
             if stored != known:
                 changed = [row for row in point_rows(connection) if row.revision != known.get(row.id)]
-                self._resume(changed, alarming(connection))
+                self._resume(changed, alarming(connection), now_ns)
             champion = bundle_of(connection, "diagnosis")
         if champion is not None and (self._diagnoser is None or self._diagnoser.bundle_id != champion):
             try:
@@ -222,22 +227,27 @@ class Pipeline:
                 # Without it, verdicts have no kind; `raceway train diagnosis` makes one of today's contract.
                 self._diagnoser = None
 
-    def _resume(self, rows: Sequence[PointRow], given: Mapping[str, Mapping[str, Option]]) -> None:
+    def _resume(self, rows: Sequence[PointRow], given: Mapping[str, Mapping[str, Option]], now_ns: int) -> None:
         for row in rows:
-            watch = self._resumed(row, given.get(row.id))
-            if watch.fault is not None:
-                with writing(self._engine) as connection:
-                    last = connection.execute(sa.select(sa.func.max(windows.c.id))).scalar() or 0
-                    watch.row = change_state(
-                        connection,
-                        row,
-                        state="learning",
-                        bundle=None,
-                        baseline_have=0,
-                        baseline_after=last,
-                        failure=watch.fault,
-                    )
+            options = given.get(row.id)
+            try:
+                watch = self._resumed(row, options)
+            except ContractError as error:
+                watch = self._resumed(outdated(self._engine, row, now_ns=now_ns, why=str(error)), options)
+                log("warning", "point learns anew", point=row.id, why=str(error))
             self._watches[row.id] = watch
+            self._tell_unread(watch, now_ns)
+
+    def _tell_unread(self, watch: Watch, now_ns: int) -> None:
+        """Say once that a baseline cannot be read, and once that it can be again; the folder may come back."""
+        key = watch.row.id
+        told, _ = self._unread.pop(key, ("", 0))
+        if watch.fault is not None:
+            self._unread[key] = (watch.fault, now_ns)
+            if watch.fault != told:
+                log("error", "baseline not read, nothing is judged by it", point=key, error=watch.fault)
+        elif told and watch.scorer is not None:
+            log("info", "baseline read again", point=key, bundle=watch.scorer.bundle_id)
 
     def _resumed(self, row: PointRow, given: Mapping[str, Option] | None) -> Watch:
         return Watch.resume(

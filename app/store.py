@@ -34,6 +34,7 @@ __all__ = [
     "features_from_blob",
     "insert_rows",
     "open_store",
+    "point_row",
     "point_rows",
     "quarantine_payloads",
     "reading",
@@ -193,6 +194,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def point_rows(connection: Connection) -> list[PointRow]:
     """Read all points, by identity."""
     return [_point(row) for row in connection.execute(sa.select(points).order_by(points.c.id))]
+
+
+def point_row(connection: Connection, point_id: str) -> PointRow:
+    """Read one point, which is there."""
+    return _point(connection.execute(sa.select(points).where(points.c.id == point_id)).one())
 
 
 def _point(row: sa.Row[Any]) -> PointRow:

@@ -17,7 +17,7 @@ from app.severity import Shaking, shaking
 from app.store import PointRow
 from app.windower import Windower, WindowerConfig
 from features.contract import WATCHED
-from features.errors import ArtifactError, ContractError
+from features.errors import ArtifactError
 from features.faultmap import fault_map
 from features.iso20816 import Limits
 from features.window import Window
@@ -91,6 +91,8 @@ class Watch:
         Zones of its machine, where its group is known.
     new : bool
         Whether the point is not stored yet.
+    fault : str or None
+        Why the baseline that is to be watched by cannot be read; until it can, nothing is judged by it.
     """
 
     row: PointRow
@@ -107,7 +109,13 @@ class Watch:
     def resume(
         cls, row: PointRow, *, windower: WindowerConfig, bundles: Path, conditions: Conditions, limits: Limits | None
     ) -> Watch:
-        """Take a point up where the store has it."""
+        """Take a point up where the store has it.
+
+        Raises
+        ------
+        ContractError
+            If its baseline was learned on other features than today's.
+        """
         watch = cls(
             row=row,
             windower=Windower(windower) if row.windower is None else Windower.restore(windower, row.windower),
@@ -118,7 +126,7 @@ class Watch:
         if row.state == "watching" and row.bundle is not None:
             try:
                 watch.scorer = Scorer(load_bundle(bundles / row.bundle), contract=WATCHED.hash)
-            except (ArtifactError, ContractError) as error:
+            except ArtifactError as error:
                 watch.fault = str(error)
         return watch
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,22 +13,25 @@ from making import NOW_NS, POINT, RATE_HZ, arrival, arrivals, block
 
 import app.intake
 import app.pipeline
+import models.serving
+from app.access.audit import trail
 from app.access.roles import User
 from app.alarms.register import SEVERITY, journal, tags
 from app.assets.model import Machine, Point
 from app.assets.register import enter
 from app.codec import encode_about
-from app.commissioning import relearn
+from app.commissioning import outdated, relearn
 from app.intake import Arrival
 from app.labels.records import give
 from app.learner import learn_point, waiting_points
 from app.pipeline import Outcome, Pipeline
 from app.schema import alarms, asset_points, blocks, quarantine, windows
 from app.settings import Settings
-from app.store import change_state, features_from_blob, point_rows, reading, writing
+from app.store import StaleError, change_state, features_from_blob, point_rows, reading, writing
 from app.wire import About
 from features.bearing import bearing_named
 from features.contract import WATCHED
+from features.errors import ArtifactError
 from features.extraction import extract
 from models.bundle import load_bundle
 
@@ -290,15 +294,91 @@ def test_alarm_options_that_nobody_could_enter_stop_no_stream(engine: sa.Engine,
     assert _take(Pipeline(engine, settings), arrivals(0, 2)).stored == 2
 
 
-def test_a_bundle_of_another_contract_lets_the_point_learn_anew(
-    pipeline: Pipeline, engine: sa.Engine, settings: Settings
-) -> None:
-    _take(pipeline, arrivals(0, 50), now_ns=NOW_NS)
+@pytest.fixture
+def alarmed(pipeline: Pipeline, engine: sa.Engine, settings: Settings) -> Path:
+    """The bundle of a point that was taught by 50 blocks, and whose alarm stands since the next six."""
+    _take(pipeline, arrivals(0, 50))
     learned = learn_point(engine, settings, waiting_points(engine)[0], now_ns=NOW_NS)
-    manifest = settings.bundles / str(learned.bundle) / "manifest.json"
+    shocks = 1 + 20 * (np.arange(2048) % 400 < 3)
+    struck = [(block(i).samples * shocks).clip(-32768, 32767).astype(np.int16) for i in range(50, 56)]
+    _take(pipeline, [arrival(block(50 + i, samples=samples)) for i, samples in enumerate(struck)])
+    assert _stands(engine) == ("unacknowledged", True)
+    return settings.bundles / str(learned.bundle)
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What the pipeline logs."""
+    said: list[tuple[str, str]] = []
+    monkeypatch.setattr(app.pipeline, "log", lambda level, event, **_: said.append((level, event)))
+    return said
+
+
+def test_a_bundle_of_another_contract_lets_the_point_learn_anew_as_a_repair_does(
+    engine: sa.Engine, settings: Settings, alarmed: Path, heard: list[tuple[str, str]]
+) -> None:
+    manifest = alarmed / "manifest.json"
     manifest.write_text(manifest.read_text().replace(WATCHED.hash, "0" * 16))
-    _take(Pipeline(engine, settings), arrivals(50, 2))
+    outcome = _take(Pipeline(engine, settings), arrivals(56, 2))
     point = _point(engine)
-    assert point.state == "learning"
-    assert point.baseline_have == 2
+    assert (point.state, point.bundle, point.score, point.threshold) == ("learning", None, None, None)
+    # No window has samples of before.
+    assert point.baseline_have == 1
     assert "contract" in str(point.failure)
+    assert heard == [("warning", "point learns anew")]
+    # What was alarmed was alarmed by what is gone.
+    assert _rows(engine, alarms)[0].cleared_ns is not None
+    assert _stands(engine)[1] is False
+    (said,) = [one for one in outcome.publications if one.topic == POINT.topic("alarm")]
+    assert json.loads(said.payload)["active"] is False
+    with reading(engine) as connection:
+        (deed,) = trail(connection, target=str(POINT))
+    assert (deed.who, deed.action) == ("ingest", "learn anew")
+    assert "contract" in deed.why
+
+
+def test_a_point_that_was_taught_meanwhile_does_not_learn_anew(pipeline: Pipeline, engine: sa.Engine) -> None:
+    _take(pipeline, arrivals(0, 2))
+    read = _point(engine)
+    with writing(engine) as connection:
+        change_state(connection, read, state="watching", bundle="of today")
+    with pytest.raises(StaleError, match="changed by another process"):
+        outdated(engine, read, now_ns=NOW_NS, why="made up")
+    assert (_point(engine).state, _point(engine).bundle) == ("watching", "of today")
+
+
+def test_a_bundle_that_cannot_be_read_is_waited_for(
+    engine: sa.Engine,
+    settings: Settings,
+    alarmed: Path,
+    heard: list[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A folder that was not mounted, or an interpreter that was missing, let every point forget its baseline."""
+    before, second_ns = _point(engine), 10**9
+
+    def missing() -> None:
+        raise ArtifactError("no TFLite interpreter is installed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(models.serving, "interpreter_class", missing)
+        _take(Pipeline(engine, settings), arrivals(56, 1))
+    assert (_point(engine).state, _point(engine).bundle) == ("watching", alarmed.name)
+    assert heard.pop() == ("error", "baseline not read, nothing is judged by it")
+    away = settings.bundles.rename(settings.data_dir / "away")
+    pipeline = Pipeline(engine, settings)
+    for i, after_s in enumerate((0, 10, 40)):
+        _take(pipeline, arrivals(57 + i, 1), now_ns=NOW_NS + after_s * second_ns)
+    point = _point(engine)
+    assert (point.state, point.bundle, point.revision) == ("watching", alarmed.name, before.revision)
+    assert (point.score, point.baseline_have) == (None, before.baseline_have)
+    assert [row.score for row in _rows(engine, windows)[-3:]] == [None] * 3
+    assert heard == [("error", "baseline not read, nothing is judged by it")]
+    # Nothing was judged, so that the alarm stands as it did.
+    assert _stands(engine) == ("unacknowledged", True)
+    away.rename(settings.bundles)
+    for i, after_s in enumerate((50, 71, 72)):
+        _take(pipeline, arrivals(60 + i, 1), now_ns=NOW_NS + after_s * second_ns)
+    assert heard[1:] == [("info", "baseline read again")]
+    assert [row.score is None for row in _rows(engine, windows)[-3:]] == [True, False, False]
+    assert _rows(engine, windows)[-1].bundle == alarmed.name

@@ -11,9 +11,17 @@ import time
 from pathlib import Path
 
 from app.mqtt import BrokerError
-from app.process import spawn, stop
+from app.process import ended, spawn, stop
 
-__all__ = ["choose_broker", "free_port", "mosquitto_configuration", "port_is_free", "run_amqtt", "start_broker"]
+__all__ = [
+    "broker_command",
+    "choose_broker",
+    "free_port",
+    "mosquitto_configuration",
+    "port_is_free",
+    "run_amqtt",
+    "start_broker",
+]
 
 
 def choose_broker(wanted: str) -> str:
@@ -75,6 +83,16 @@ def mosquitto_configuration(folder: Path, *, port: int) -> str:
     )
 
 
+def broker_command(kind: str, folder: Path, *, port: int) -> list[str]:
+    """Give the command that runs a broker on loopback; writes what it is configured by."""
+    if kind != "mosquitto":
+        return [sys.executable, "-m", "app.broker", str(port)]
+    folder.mkdir(parents=True, exist_ok=True)
+    configuration = folder / "mosquitto.conf"
+    configuration.write_text(mosquitto_configuration(folder, port=port), encoding="utf-8")
+    return [_mosquitto() or "mosquitto", "-c", str(configuration)]
+
+
 def start_broker(kind: str, folder: Path, *, port: int, log: Path, timeout_s: float = 20.0) -> subprocess.Popen[bytes]:
     """Start a broker on loopback and wait until it accepts connections.
 
@@ -83,17 +101,10 @@ def start_broker(kind: str, folder: Path, *, port: int, log: Path, timeout_s: fl
     BrokerError
         If it ends or does not listen in time.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if kind == "mosquitto":
-        configuration = folder / "mosquitto.conf"
-        configuration.write_text(mosquitto_configuration(folder, port=port), encoding="utf-8")
-        command = [_mosquitto() or "mosquitto", "-c", str(configuration)]
-    else:
-        command = [sys.executable, "-m", "app.broker", str(port)]
-    process = spawn(command, log=log)
+    process = spawn(broker_command(kind, folder, port=port), log=log)
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        if process.poll() is not None:
+        if ended(process):
             break
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1.0).close()

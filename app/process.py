@@ -7,16 +7,18 @@ import ctypes
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from app.numerics import ENVIRONMENT
 
-__all__ = ["spawn", "stop"]
+__all__ = ["ended", "spawn", "stop"]
 
 _PR_SET_PDEATHSIG = 1
 _GRACE_S = 8.0
+_POLL_S = 0.02
 
 
 def spawn(
@@ -60,14 +62,40 @@ def spawn(
             output.close()
 
 
+def ended(process: subprocess.Popen[bytes]) -> bool:
+    """Say whether a child has ended; the first look that finds it so ends what it left behind.
+
+    Whatever a child started lives in its session: a console or broker may leave workers that keep its port. Look with
+    this alone: a child that `poll` or `wait` saw end has given its number back, which may be another's by now.
+    """
+    if process.returncode is None and _is_over(process.pid):
+        # Not waited for yet, so that no other process can have its number.
+        _kill(process)
+        process.wait()
+    return process.returncode is not None
+
+
 def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
     """Ask children to end, last started first, then make them; returns when all have ended."""
     for process in reversed(processes):
-        if process.poll() is None:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_GRACE_S)
-        # Whatever a child started lives in its session; a console or broker may leave workers behind.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if ended(process):
+            continue
+        os.kill(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE_S
+        while not ended(process) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        if not ended(process):
+            _kill(process)
+            process.wait()
+
+
+def _is_over(number: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, number, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
 
 from app.access.opening import demand_closed, open_words
-from app.broker import choose_broker, free_port, port_is_free, start_broker
+from app.broker import broker_command, choose_broker, free_port, port_is_free, start_broker
 from app.console.launch import console_command
 from app.mqtt import broker_of, protocol_of
-from app.process import spawn, stop
+from app.process import ended, spawn, stop
+from app.schema import points
 from app.settings import Settings
-from app.store import bundle_of, open_store, point_rows, reading
+from app.store import bundle_of, open_store, reading
 from features.errors import RacewayError
 
 __all__ = ["SupervisorError", "run_all"]
@@ -35,12 +41,14 @@ class SupervisorError(RacewayError):
 
 @dataclass
 class _Service:
-    """A child that is kept running, or (`once`) run to its end."""
+    """A child that is kept running, or (`once`) run to its end; with the settings, where it is `told` them."""
 
     name: str
     command: list[str]
     once: bool = False
+    told: bool = True
     process: subprocess.Popen[bytes] | None = None
+    code: int | None = None
     started_s: float = 0.0
     pause_s: float = 1.0
 
@@ -63,15 +71,15 @@ def run_all(settings: Settings, *, machines: int, stopped: threading.Event, say:
             raise SupervisorError(
                 f"port {settings.console_port} for the console is in use; end what uses it or set --console-port"
             )
-        children: list[subprocess.Popen[bytes]] = []
+        services: list[_Service] = []
         try:
-            settings = _with_broker(settings, children, say)
+            settings = _with_broker(settings, services, say)
             engine = open_store(settings.database, migrate=True)
             with reading(engine) as connection:
                 untaught = bundle_of(connection, "diagnosis") is None
-            services = _services(settings, machines=machines, untaught=untaught)
-            for service in services:
-                _start(service, settings, children)
+            for service in _services(settings, machines=machines, untaught=untaught):
+                services.append(service)
+                _start(service, settings)
             say(f"Console:  http://{settings.console_host}:{settings.console_port}")
             if words := open_words(settings):
                 say(f"Access:   {words.replace('`', '')}")
@@ -82,12 +90,20 @@ def run_all(settings: Settings, *, machines: int, stopped: threading.Event, say:
             report = _Report(say)
             while not stopped.wait(_POLL_S):
                 for service in services:
-                    _tend(service, settings, children, say)
-                with reading(engine) as connection:
-                    report.update([(row.name, row.state) for row in point_rows(connection)])
+                    _tend(service, settings, say)
+                # A store that is away for a moment is the services' to wait for; this is but a line on the screen.
+                with contextlib.suppress(sa.exc.SQLAlchemyError):
+                    report.update(_states(engine))
         finally:
             say("Ending ...")
-            stop(children)
+            stop([service.process for service in services if service.process is not None])
+
+
+def _states(engine: Engine) -> dict[str, int]:
+    """How many points are in each state."""
+    query = sa.select(points.c.state, sa.func.count().label("n")).group_by(points.c.state).order_by(points.c.state)
+    with reading(engine) as connection:
+        return {row.state: row.n for row in connection.execute(query)}
 
 
 @contextmanager
@@ -104,8 +120,8 @@ def _alone(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _with_broker(settings: Settings, children: list[subprocess.Popen[bytes]], say: Say) -> Settings:
-    """Start the embedded broker, or check the configured one; give settings that name it."""
+def _with_broker(settings: Settings, services: list[_Service], say: Say) -> Settings:
+    """Start the embedded broker as the first service, or check the configured one; give settings that name it."""
     if settings.broker_url:
         broker = broker_of(settings)
         say(f"Broker:   {broker} ({protocol_of(broker).name})")
@@ -117,8 +133,11 @@ def _with_broker(settings: Settings, children: list[subprocess.Popen[bytes]], sa
             f"port {port} for the embedded broker is in use; if a broker runs there, give it as --broker "
             f"mqtt://127.0.0.1:{port}; else set --embedded-port (0 takes a free one)"
         )
-    log = settings.data_dir / "logs" / "broker.log"
-    children.append(start_broker(kind, settings.data_dir / "broker", port=port, log=log))
+    folder = settings.data_dir / "broker"
+    # What is started after it finds it; when it is started again, they connect again by themselves.
+    process = start_broker(kind, folder, port=port, log=_log(settings, "broker"))
+    command = broker_command(kind, folder, port=port)
+    services.append(_Service("broker", command, told=False, process=process, started_s=time.monotonic()))
     say(f"Broker:   mqtt://127.0.0.1:{port} ({kind})")
     return settings.model_copy(update={"embedded_port": port})
 
@@ -144,28 +163,33 @@ def _services(settings: Settings, *, machines: int, untaught: bool) -> list[_Ser
     return services
 
 
-def _start(service: _Service, settings: Settings, children: list[subprocess.Popen[bytes]]) -> None:
-    log = settings.data_dir / "logs" / f"{service.name}.log"
-    service.process = spawn(service.command, environment=settings.environment(), log=log)
+def _log(settings: Settings, name: str) -> Path:
+    return settings.data_dir / "logs" / f"{name}.log"
+
+
+def _start(service: _Service, settings: Settings) -> None:
+    # The broker is no program of ours; it needs no password that is in them.
+    environment = settings.environment() if service.told else None
+    service.process = spawn(service.command, environment=environment, log=_log(settings, service.name))
     service.started_s = time.monotonic()
-    children.append(service.process)
 
 
-def _tend(service: _Service, settings: Settings, children: list[subprocess.Popen[bytes]], say: Say) -> None:
+def _tend(service: _Service, settings: Settings, say: Say) -> None:
     """Start a service again that ended, after a pause that grows while it keeps ending."""
-    process = service.process
-    if process is None or process.poll() is None or (service.once and process.returncode == 0):
+    if service.process is not None:
+        if not ended(service.process):
+            return
+        service.code, service.process = service.process.returncode, None
+    if service.once and service.code == 0:
         return
     lived_s = time.monotonic() - service.started_s
     if lived_s > _STEADY_S:
         service.pause_s = 1.0
     if lived_s < service.pause_s:
         return
-    log = settings.data_dir / "logs" / f"{service.name}.log"
-    say(f"{service.name} ended with code {process.returncode}; it is started again (see {log})")
+    say(f"{service.name} ended with code {service.code}; it is started again (see {_log(settings, service.name)})")
     service.pause_s = min(2.0 * service.pause_s, _LONGEST_PAUSE_S)
-    children.remove(process)
-    _start(service, settings, children)
+    _start(service, settings)
 
 
 class _Report:
@@ -175,11 +199,10 @@ class _Report:
         self._say = say
         self._said = ""
 
-    def update(self, states: list[tuple[str, str]]) -> None:
+    def update(self, states: Mapping[str, int]) -> None:
         if not states:
             return
-        counts = {state: sum(found == state for _, found in states) for _, state in states}
-        line = f"Points:   {len(states)} ({', '.join(f'{n} {state}' for state, n in sorted(counts.items()))})"
+        line = f"Points:   {sum(states.values())} ({', '.join(f'{n} {state}' for state, n in states.items())})"
         if line != self._said:
             self._said = line
             self._say(line)

@@ -57,14 +57,14 @@ def learn(ctx: click.Context) -> None:
 def console(ctx: click.Context, /, **flags: Any) -> None:
     """Start the operators' console in the browser (needs the extra `console`)."""
     from app.console.launch import console_command
-    from app.process import spawn, stop
+    from app.process import ended, spawn, stop
 
     settings = settings_of(ctx, **flags)
     stopped = stop_event()
     process = spawn(console_command(settings), environment=settings.environment())
     click.echo(f"Console: http://{settings.console_host}:{settings.console_port}")
     try:
-        while process.poll() is None and not stopped.wait(0.3):
+        while not ended(process) and not stopped.wait(0.3):
             pass
     finally:
         stop([process])

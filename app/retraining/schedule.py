@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from app.crontimes import cron_fields
 from app.logs import log
-from app.process import spawn, stop
+from app.process import ended, spawn, stop
 from app.retraining.asking import open_asks
 from app.retraining.lock import is_held
 from app.retraining.records import unfinished_run
@@ -90,7 +90,7 @@ def _is_wanted(engine: Engine, settings: Settings) -> bool:
 
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:
-    if process.poll() is None:
+    if not ended(process):
         return False
     log("info" if process.returncode == 0 else "error", "retraining ended", code=process.returncode)
     return True

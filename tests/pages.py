@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from streamlit.util import calc_hash
 from app.access.roles import User
 from app.console.launch import ENTRY
 
-__all__ = ["acting_as", "button", "drawn", "opened", "press"]
+__all__ = ["acting_as", "button", "drawn", "mark", "opened", "press"]
 
 # The driver reads the metadata of all installed packages, in search of components, for each page anew.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
@@ -64,5 +65,15 @@ def button(page: AppTest, label: str) -> Any:
 def press(page: AppTest, label: str) -> AppTest:
     """Press the first button of this label; the page may draw no exception after."""
     button(page, label).click().run()
+    assert not page.exception
+    return page
+
+
+def mark(page: AppTest, table: int, *rows: int) -> AppTest:
+    """Mark rows of a table as a browser's clicks in its first column do; the driver itself cannot."""
+    states = page._tree.get_widget_states()
+    chosen = json.dumps({"selection": {"rows": rows, "columns": [], "cells": []}})
+    states.widgets.add(id=page.dataframe[table].proto.id, string_value=chosen)
+    page._run(states)
     assert not page.exception
     return page

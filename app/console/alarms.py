@@ -18,6 +18,7 @@ from app.assets.places import Place, places
 from app.console.addresses import address
 from app.console.alarmfigures import figures_section
 from app.console.feedback import label_controls
+from app.console.marks import forget_marks, marked_rows
 from app.console.tables import csv_text
 from app.console.words import ago, clock
 from app.settings import Settings
@@ -138,15 +139,9 @@ def _table(listed: Sequence[Tag], where: Mapping[str, Place], *, now_ns: int, ke
     rows = [_row(one, where, now_ns=now_ns) for one in listed]
     for one, row in zip(listed, rows, strict=True):
         row["Machine"] = f"{address('machine', point=one.point_id)}#{row['Machine']}"
-    chosen: Any = st.dataframe(
-        rows,
-        hide_index=True,
-        key=f"alarms {key}",
-        on_select="rerun",
-        selection_mode="multi-row",
-        column_config={"Machine": st.column_config.LinkColumn("Machine", display_text=r"#(.*)$")},
-    )
-    return [listed[i] for i in chosen.selection.rows if i < len(listed)]
+    columns = {"Machine": st.column_config.LinkColumn("Machine", display_text=r"#(.*)$")}
+    identities = [f"{one.point_id} {one.tag}" for one in listed]
+    return [listed[i] for i in marked_rows(rows, identities, name=f"alarms {key}", columns=columns)]
 
 
 def _until(alarm: AlarmState) -> str:
@@ -196,6 +191,7 @@ def _each(engine: Engine, marked: Sequence[Tag], step: Callable[[Connection, Tag
     if refused:
         st.warning("\n\n".join(refused))
     else:
+        forget_marks()
         st.rerun()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 from sqlalchemy import Engine
@@ -13,8 +12,8 @@ from app.access.roles import User
 from app.console.addresses import address
 from app.console.gantt import due_chart
 from app.console.glance import glances
+from app.console.marks import marked_rows
 from app.console.plot import plot
-from app.console.tables import marks_key
 from app.console.words import clock, plain
 from app.labels.workorders import WorkOrder, ask, orders
 from app.maintenance import WITHIN_DAYS, Duty, calendar_text, duties_of, table_text
@@ -27,7 +26,6 @@ __all__ = ["maintenance_page"]
 _DAY_NS = 86_400_000_000_000
 _SPANS = {"1 week": 7, "1 month": 30, "3 months": 90, "1 year": 365}
 _EVERYWHERE = "Everywhere"
-_ASK = "ask"
 # Bars of the plot and rows of the list; files have all of them.
 _BARS, _ROWS, _ORDERS = 25, 200, 1000
 
@@ -95,17 +93,11 @@ def _listed(shown: Sequence[Duty], asked: dict[str, WorkOrder]) -> list[Duty]:
         }
         for one in shown[:_ROWS]
     ]
-    chosen: Any = st.dataframe(
-        rows,
-        hide_index=True,
-        key=marks_key("duties", [one.key for one in shown[:_ROWS]]),
-        on_select="rerun",
-        selection_mode="multi-row",
-        column_config={"Machine": st.column_config.LinkColumn("Machine", display_text=r"#(.*)$", width=170)},
-    )
+    columns = {"Machine": st.column_config.LinkColumn("Machine", display_text=r"#(.*)$", width=170)}
+    marked = marked_rows(rows, [one.key for one in shown[:_ROWS]], name="duties", columns=columns)
     if len(shown) > _ROWS:
         st.caption(f"The first {_ROWS} of {len(shown)}; the files below have all of them.")
-    return [shown[i] for i in chosen.selection.rows if i < len(rows)]
+    return [shown[i] for i in marked]
 
 
 def _order(order: WorkOrder | None) -> str:
@@ -126,9 +118,6 @@ def _work(
         st.markdown(f"**{plain(one.name)}: {one.advice.what}.** {one.advice.steps} ({source})")
     wanted = [one for one in marked if one.point_id not in asked]
     if not marked:
-        if st.session_state.get(_ASK):
-            # Clicked beside a list that is another one by now, and has no marks.
-            st.warning("Nothing was asked for: the list has changed meanwhile. Mark the rows again.")
         st.caption("Mark rows in the first column to see what to do step by step, and to ask for the work.")
         return
     if not user.may("work alarms"):
@@ -137,7 +126,7 @@ def _work(
         st.caption("Work was asked for already.")
     nobody = "" if settings.workorder_webhook else " Nobody is told yet: the setting workorder_webhook is empty."
     refused = not wanted or not user.may("work alarms")
-    if st.button("Ask for this work", key=_ASK, disabled=refused, help=f"Writes work orders.{nobody}"):
+    if st.button("Ask for this work", key="ask", disabled=refused, help=f"Writes work orders.{nobody}"):
         try:
             with writing(engine) as connection:
                 for point_id, why in _whys(wanted).items():

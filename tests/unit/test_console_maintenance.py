@@ -7,16 +7,15 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from pages import acting_as, opened
+from pages import acting_as, mark, opened
 
 from app.access.roles import User
-from app.alarms.register import HEALTH, take
+from app.alarms.register import HEALTH, set_priority, take
 from app.assets.model import Machine, Point
 from app.assets.register import enter
 from app.attention import Facts
 from app.console import maintenance
 from app.console.gantt import due_chart
-from app.console.tables import marks_key
 from app.labels.workorders import orders
 from app.maintenance import duties_of
 from app.schema import alarms, points
@@ -74,34 +73,16 @@ def test_work_is_asked_for_once_and_by_operators_only(plant: sa.Engine, monkeypa
     assert page.metric[3].value == "1"
 
 
-def test_a_click_beside_a_list_that_has_changed_asks_for_nothing(
-    plant: sa.Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_mark_is_of_a_duty_and_not_of_its_place(plant: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     acting_as(monkeypatch, User("Otto", "operator"))
-    listed: list[str] = []
-
-    def keyed(name: str, identities: list[str]) -> str:
-        listed[:] = identities
-        return marks_key(name, identities)
-
-    monkeypatch.setattr(maintenance, "marks_key", keyed)
-    page = opened("maintenance")
-    assert list(page.dataframe[0].value["Point"]) == [BAD, DEAF]
-    page.session_state[marks_key("duties", listed)] = {"selection": {"rows": [0], "columns": [], "cells": []}}
-    page.run()
+    page = mark(opened("maintenance"), 0, 0)
     assert not page.button(key="ask").disabled
-    # Nothing is due any more at the machine that was marked: the other one stands in its row.
     with writing(plant) as connection:
-        connection.execute(alarms.update().values(cleared_ns=time.time_ns()))
-        take(connection, BAD, HEALTH, "clear", now_ns=time.time_ns(), who="raceway")
-        take(connection, BAD, HEALTH, "acknowledge", now_ns=time.time_ns(), who="Otto")
+        set_priority(connection, User("Edda", "engineer"), BAD, HEALTH, "low", now_ns=time.time_ns())
     page.button(key="ask").click().run()
-    assert not page.exception
-    assert list(page.dataframe[0].value["Point"]) == [DEAF]
-    said = "Nothing was asked for: the list has changed meanwhile. Mark the rows again."
-    assert said in [warning.value for warning in page.warning]
+    assert page.warning[0].value == "The list changed; mark again."
     with reading(plant) as connection:
-        assert orders(connection) == []
+        assert not orders(connection)
 
 
 def test_bars_end_at_the_edge_where_no_end_is_known() -> None:

@@ -1,7 +1,7 @@
 """A point begins to learn what is healthy anew, after a repair or a change of its rate; refuses one that is not stored.
 
 Only the columns that change are written, over whatever ingest has written of the others meanwhile; the revision tells
-ingest to take the point up anew.
+ingest to take the point up anew. What a point learns from is read here too, for all who look at it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from app.access.audit import note
 from app.access.roles import User, demand
 from app.alarms.register import NO_DATA, NODE, NODE_FAULT, standing, take
 from app.schema import alarms, points, windows
-from app.store import PointRow, StaleError, point_row, writing
+from app.store import PointRow, StaleError, point_row, reading, writing
+from features.contract import WATCHED
 from features.errors import ParameterError
 
-__all__ = ["begin_anew", "known_point", "outdated", "relearn"]
+__all__ = ["begin_anew", "healthy_windows", "known_point", "outdated", "relearn"]
 
 # Whom ingest acts as.
 _INGEST = User("ingest", "engineer")
@@ -140,3 +141,12 @@ def outdated(engine: Engine, row: PointRow, *, now_ns: int, why: str) -> PointRo
         connection.execute(points.update().where(points.c.id == row.id).values(failure=why))
         note(connection, _INGEST, "learn anew", target=row.id, why=why, now_ns=now_ns)
         return point_row(connection, row.id)
+
+
+def healthy_windows(engine: Engine, row: PointRow, *, n: int) -> list[sa.Row[Any]]:
+    """Read `features`, `start_ns` and `end_ns` of what was stored first since a point began to learn, in time order."""
+    one = windows.c
+    own = (one.point_id == row.id) & (one.id > row.baseline_after) & (one.contract == WATCHED.hash)
+    query = sa.select(one.features, one.start_ns, one.end_ns).where(own).order_by(one.id).limit(n)
+    with reading(engine) as connection:
+        return sorted(connection.execute(query), key=lambda found: found.start_ns)

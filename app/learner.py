@@ -9,12 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
-import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
+from app.commissioning import healthy_windows
 from app.logs import log
-from app.schema import points, windows
+from app.schema import points
 from app.settings import Settings
 from app.store import (
     PointRow,
@@ -28,7 +28,7 @@ from app.store import (
 from features.contract import WATCHED
 from features.errors import RacewayError
 
-__all__ = ["baseline_name", "learn_point", "run_learner", "train_diagnosis", "waiting_points"]
+__all__ = ["baseline_name", "healthy_start", "learn_point", "run_learner", "train_diagnosis", "waiting_points"]
 
 _POLL_S = 1.0
 _SEED = 20261123
@@ -67,10 +67,7 @@ def healthy_start(engine: Engine, row: PointRow, *, n: int) -> NDArray[np.float3
     ndarray of float32, shape (windows, features)
         In time order.
     """
-    own = (windows.c.point_id == row.id) & (windows.c.id > row.baseline_after) & (windows.c.contract == WATCHED.hash)
-    query = sa.select(windows.c.features, windows.c.start_ns).where(own).order_by(windows.c.id).limit(n)
-    with reading(engine) as connection:
-        rows = sorted(connection.execute(query), key=lambda found: found.start_ns)
+    rows = healthy_windows(engine, row, n=n)
     return np.stack([features_from_blob(found.features) for found in rows]) if rows else np.empty((0, 0), np.float32)
 
 

@@ -12,6 +12,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
+from app.commissioning import healthy_windows
 from app.console.excerpts import Chosen, chosen_excerpt, excerpt_of
 from app.console.export import Table, download
 from app.console.linecharts import overlay_chart
@@ -78,15 +79,13 @@ def differences(
     return [Difference(names[i], units[i], float(after[i]), float(centre[i]), float(sigmas[i])) for i in order]
 
 
-def healthy_start(engine: Engine, settings: Settings, row: PointRow) -> tuple[NDArray[np.float32], int | None]:
-    """Features of the healthy start of shape (windows, channels * features), and when it began."""
-    one = windows.c
-    own = (one.point_id == row.id) & (one.id > row.baseline_after) & (one.contract == WATCHED.hash)
-    most = min(settings.baseline_windows, _MOST_HEALTHY)
-    query = sa.select(one.features, one.start_ns).where(own).order_by(one.id).limit(most)
-    with reading(engine) as connection:
-        rows = connection.execute(query).all()
-    return _table([row.features for row in rows]), rows[0].start_ns if rows else None
+def healthy_start(
+    engine: Engine, settings: Settings, row: PointRow
+) -> tuple[NDArray[np.float32], tuple[int, int] | None]:
+    """Features of the healthy start of shape (windows, channels * features), and from when to when it lasted."""
+    rows = healthy_windows(engine, row, n=min(settings.baseline_windows, _MOST_HEALTHY))
+    lasted = (rows[0].start_ns, max(one.end_ns for one in rows)) if rows else None
+    return _table([one.features for one in rows]), lasted
 
 
 def _until(engine: Engine, point_id: str, at_ns: int | None) -> NDArray[np.float32]:
@@ -112,27 +111,37 @@ def compare_view(engine: Engine, settings: Settings, row: PointRow, units: Units
     chosen = chosen_excerpt(engine, row)
     if chosen is None:
         return
-    before, start_ns = healthy_start(engine, settings, row)
+    before, healthy = healthy_start(engine, settings, row)
     ways = ("the healthy start", "another date")
     with_what = st.segmented_control("Beside", ways, default=ways[0], key="beside what") or ways[0]
-    then_ns = start_ns
+    then_ns = None if healthy is None else healthy[1]
     if with_what == ways[1]:
         usual = datetime.now(ZoneInfo(zone_name())).replace(tzinfo=None, microsecond=0) - timedelta(days=7)
         given = st.datetime_input(f"Date ({zone_name()})", usual, key="then", step=60)
         then_ns = None if given is None else round(given.replace(tzinfo=ZoneInfo(zone_name())).timestamp() * 1e9)
-        before = _until(engine, row.id, then_ns)
+        before, healthy = _until(engine, row.id, then_ns), None
     if then_ns is None:
         st.caption("No healthy start is known yet.")
         return
-    _spectra(engine, row, chosen, then_ns, units)
+    _spectra(engine, row, chosen, then_ns, healthy, units)
     end_ns = chosen.start_ns + round(chosen.x.size * 1e9 / chosen.rate_hz)
     _features(row, _until(engine, row.id, end_ns), before, units, chosen.start_ns)
 
 
-def _spectra(engine: Engine, row: PointRow, chosen: Chosen, then_ns: int, units: Units) -> None:
+def _spectra(
+    engine: Engine, row: PointRow, chosen: Chosen, then_ns: int, within_ns: tuple[int, int] | None, units: Units
+) -> None:
+    """Both spectra; beside a stretch of time only samples of that one, never of what was before it."""
     channel = row.channels.index(chosen.channel) if chosen.channel in row.channels else 0
     other = excerpt_of(
-        engine, row, at_ns=then_ns, span_s=chosen.x.size / chosen.rate_hz, channel=channel, before="Beside samples of"
+        engine,
+        row,
+        at_ns=then_ns,
+        span_s=chosen.x.size / chosen.rate_hz,
+        channel=channel,
+        before="Beside samples of",
+        within_ns=within_ns,
+        of="this point" if within_ns is None else "the healthy start",
     )
     if other is None:
         return

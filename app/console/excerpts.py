@@ -80,14 +80,24 @@ def chosen_excerpt(engine: Engine, row: PointRow, *, spans: bool = True) -> Chos
 
 
 def excerpt_of(
-    engine: Engine, row: PointRow, *, at_ns: int | None, span_s: float, channel: int = 0, before: str = "Samples of"
+    engine: Engine,
+    row: PointRow,
+    *,
+    at_ns: int | None,
+    span_s: float,
+    channel: int = 0,
+    before: str = "Samples of",
+    within_ns: tuple[int, int] | None = None,
+    of: str = "this point",
 ) -> Chosen | None:
-    """The samples nearest to a time after saying which, or None after saying that none are kept."""
+    """The samples nearest to a time, within a stretch of it where one is given, after saying which; None after saying
+    that none are kept of what they are to be of.
+    """
     if row.rate_hz:
         span_s = min(span_s, _MOST_SAMPLES / (row.rate_hz * max(1, len(row.channels))))
-    found = excerpt_near(engine, row, at_ns=at_ns, span_s=span_s)
+    found = excerpt_near(engine, row, at_ns=at_ns, span_s=span_s, within_ns=within_ns)
     if found is None or found.x.shape[-1] < _LEAST or row.unit is None:
-        st.caption("No samples of this point are kept.")
+        st.caption(f"No samples of {of} are kept.")
         return None
     channel = min(channel, len(found.x) - 1)
     name = row.channels[channel] if channel < len(row.channels) else f"channel {channel}"

@@ -226,7 +226,14 @@ def _strides(own: sa.ColumnElement[bool], step_ns: int) -> sa.Select[Any]:
     return sa.select(found.c.end_ns).where(found.c.end_ns.is_not(None)).order_by(found.c.end_ns)
 
 
-def excerpt_near(engine: Engine, row: PointRow, *, at_ns: int | None = None, span_s: float) -> Excerpt | None:
+def excerpt_near(
+    engine: Engine,
+    row: PointRow,
+    *,
+    at_ns: int | None = None,
+    span_s: float,
+    within_ns: tuple[int, int] | None = None,
+) -> Excerpt | None:
     """The samples of all channels nearest to a time, as many without a gap as are kept, up to a span.
 
     Parameters
@@ -237,13 +244,20 @@ def excerpt_near(engine: Engine, row: PointRow, *, at_ns: int | None = None, spa
         None for the latest there are.
     span_s : float
         Most seconds wanted.
+    within_ns : tuple of int or None
+        The stretch of time that all of the samples are to lie in; None for any.
 
     Returns
     -------
     Excerpt or None
-        None where no samples of the point are kept.
+        None where no such samples of the point are kept.
     """
     end_ns = nearest_kept(engine, row.id, at_ns)
+    if end_ns is not None and within_ns is not None:
+        first_ns, last_ns = within_ns
+        if not first_ns < end_ns <= last_ns:
+            return None
+        span_s = min(span_s, (end_ns - first_ns) / 1e9)
     found = None if end_ns is None else latest_stretch(engine, row.id, end_ns=end_ns, span_s=span_s)
     if end_ns is None or found is None:
         return None

@@ -20,7 +20,7 @@ from streamlit.testing.v1 import AppTest
 from app.access.roles import User
 from app.codec import encode_about
 from app.console import why
-from app.console.comparison import differences
+from app.console.comparison import differences, healthy_start
 from app.console.cursors import harmonics, marks_at, sidebands
 from app.console.export import Table, csv_bytes, parquet_bytes, past_table
 from app.console.history import excerpt_near, kept_spans, nearest_kept, past
@@ -31,8 +31,10 @@ from app.console.queries import fleet
 from app.console.report import largest_velocity, machine_report
 from app.console.units import Units
 from app.console.why import drivers
+from app.console.words import clock
 from app.intake import Arrival
 from app.labels.records import give
+from app.learner import healthy_start as healthy_of_learner
 from app.pipeline import Pipeline
 from app.schema import blocks, points, windows
 from app.settings import Settings
@@ -112,6 +114,31 @@ def test_another_date_shows_the_samples_of_then(filled: sa.Engine) -> None:
     found = excerpt_near(filled, row, at_ns=ends[-1], span_s=0.32)
     assert found is not None
     assert (found.x.shape, found.shaft_hz, found.end_ns) == ((1, 4096), 25.0, ends[-1])
+
+
+def test_the_healthy_start_has_no_samples_of_before_it(filled: sa.Engine, settings: Settings) -> None:
+    """After a repair, the samples beside were those of the broken machine."""
+    with writing(filled) as connection:
+        stored = connection.execute(sa.select(windows).order_by(windows.c.id)).all()
+        connection.execute(points.update().values(baseline_after=stored[5].id))
+        # What came late is stored later, and is no later for it.
+        for row, other in ((stored[6], stored[7]), (stored[7], stored[6])):
+            times = {"start_ns": other.start_ns, "end_ns": other.end_ns}
+            connection.execute(windows.update().where(windows.c.id == row.id).values(**times))
+    row = fleet(filled)[0][0]
+    features, lasted = healthy_start(filled, settings, row)
+    assert lasted == (stored[6].start_ns, stored[-1].end_ns)
+    np.testing.assert_array_equal(features, healthy_of_learner(filled, row, n=100))
+    found = excerpt_near(filled, row, at_ns=lasted[1], span_s=2.0, within_ns=lasted)
+    assert found is not None
+    assert lasted[0] <= found.start_ns < found.end_ns <= lasted[1]
+    assert found.span_s == pytest.approx((lasted[1] - lasted[0]) / 1e9, abs=0.2)
+    assert f"Beside samples of {clock(found.start_ns)[:19]}" in _captions(_page("Compare"))
+    with writing(filled) as connection:
+        inside = blocks.c.end_ns > lasted[0]
+        connection.execute(blocks.update().where(inside).values(waveform=None))
+    assert excerpt_near(filled, row, at_ns=lasted[1], span_s=2.0, within_ns=lasted) is None
+    assert "No samples of the healthy start are kept." in _captions(_page("Compare"))
 
 
 def test_without_samples_each_view_says_so(filled: sa.Engine) -> None:

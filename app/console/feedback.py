@@ -18,7 +18,7 @@ from app.labels.records import FAULTS, Kind, Label, alarms_said, give, labels_of
 from app.labels.workorders import WorkOrder, ask, orders
 from app.settings import Settings
 from app.store import PointRow, reading, writing
-from features.errors import RacewayError
+from features.errors import ParameterError, RacewayError
 
 __all__ = ["feedback_section", "label_controls"]
 
@@ -84,6 +84,9 @@ def feedback_section(engine: Engine, settings: Settings, row: PointRow, user: Us
 def label_controls(engine: Engine, marked: Sequence[Tag], user: User, *, why: str, now_ns: int) -> None:
     """Draw what confirms or rejects the latest alarms of those that are marked, for lists of alarms.
 
+    An alarm that no verdict of a model has raised, such as that of silence, has nothing to confirm or to reject: with
+    one among those that are marked, none is labelled.
+
     Parameters
     ----------
     engine : Engine
@@ -107,6 +110,9 @@ def _label_all(user: User, marked: Sequence[Tag], kind: Kind, why: str, now_ns: 
     for one in marked:
         found = alarms_said(connection, point_id=one.point_id, most=_ALARMS)
         latest = next((alarm.id for alarm, _ in found if alarm.tag == one.tag), None)
+        if latest is None:
+            # Said of no alarm, a label would be of the latest window, which may be faulty: models would learn from it.
+            raise ParameterError(f"the alarm {one.tag!r} of {one.point_id} is no verdict to be judged; unmark it")
         give(connection, user, one.point_id, kind, now_ns=now_ns, alarm_id=latest, why=why)
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import sqlalchemy as sa
 from pages import drawn
 from streamlit.testing.v1 import AppTest
 
 from app.access.roles import User
-from app.alarms.register import HEALTH, follow, tags
+from app.alarms.register import HEALTH, NO_DATA, NODE_FAULT, RISING, SEVERITY, SEVERITY_HIGH, follow, tags
 from app.labels.records import Label, labels_of
 from app.labels.workorders import orders
-from app.schema import alarms
+from app.schema import alarms, windows
 from app.settings import Settings
 from app.store import PointRow, point_rows, reading, save_point, writing
 
@@ -148,7 +146,20 @@ def test_marked_alarms_are_labelled_together(engine: sa.Engine, settings: Settin
     _press(page, "label confirm")
     (label,) = _labels(engine)
     assert (label.kind, label.alarm_id, label.why) == ("confirm", 1, "seen")
-    without = [replace(marked[0], point_id=_POINT, tag="no data")]
-    page = drawn(_draw_controls, settings.database, without, User("kim", "operator"))
+
+
+@pytest.mark.parametrize("tag", [NO_DATA, SEVERITY, SEVERITY_HIGH, RISING, NODE_FAULT])
+def test_an_alarm_that_is_no_verdict_labels_no_window(engine: sa.Engine, settings: Settings, tag: str) -> None:
+    """What was said of silence was kept of the latest window, which a rejection lets models learn from."""
+    with writing(engine) as connection:
+        row = {"start_ns": 3 * _S, "end_ns": 4 * _S, "rate_hz": 1e4, "rms": 1.0, "contract": "c", "features": b""}
+        connection.execute(windows.insert().values(point_id=_POINT, **row))
+        follow(connection, _POINT, tag, active=True, now_ns=5 * _S)
+    with reading(engine) as connection:
+        marked = tags(connection)
+    assert [one.tag for one in marked] == [HEALTH, tag]
+    page = drawn(_draw_controls, settings.database, marked, User("kim", "operator"))
     _press(page, "label reject")
-    assert page.warning[0].value == "Refused: nothing was judged at plant/pump/drive yet."
+    words = f"Refused: the alarm {tag!r} of {_POINT} is no verdict to be judged; unmark it."
+    assert page.warning[0].value == words
+    assert _labels(engine) == []

@@ -49,11 +49,13 @@ def _differences(engine: Engine, user: User, found: Sequence[Difference], *, now
         return
     st.markdown("##### Points that say something else of themselves")
     st.caption("What was entered holds. A sensor was moved, or an entry was not changed with its machine.")
-    for i, one in enumerate(found[:_DIFFERENCES]):
+    for one in found[:_DIFFERENCES]:
         words, button = st.columns([4, 1], vertical_alignment="center")
         words.markdown(f"**{one.point_id}**: {one.what} entered **{one.entered}**, it says **{one.said}**")
         disabled = not user.may("edit assets")
-        if button.button("Take over", key=f"take over {i}", disabled=disabled, width="stretch"):
+        # By what it is about: a second click finds nothing, where by its place it would find what has moved up there.
+        key = f"take over {one.point_id} {one.what} {one.said}"
+        if button.button("Take over", key=key, disabled=disabled, width="stretch"):
             take(engine, lambda c: take_over(c, user, one.point_id, one.what, now_ns=now_ns))  # noqa: B023
     if len(found) > _DIFFERENCES:
         st.caption(f"and {len(found) - _DIFFERENCES} more")

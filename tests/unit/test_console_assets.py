@@ -171,6 +171,20 @@ def test_what_a_point_says_of_itself_is_taken_over(engine: sa.Engine) -> None:
     assert _machines(engine)["plant/pump"].points["de"].bearing == bearing_named("6203-2RS")
 
 
+def test_a_second_click_takes_over_nothing_else(engine: sa.Engine) -> None:
+    """By its place, it took over what had moved up to where the first one stood."""
+    with writing(engine) as connection:
+        bearings = {"de": bearing_named("6205-2RS"), "nde": bearing_named("6205-2RS")}
+        enter(connection, [replace(_PUMP, points={key: Point(bearing=one) for key, one in bearings.items()})])
+        for key in bearings:
+            note_said(connection, About(PointId("plant", "pump", key), "P", bearing_named("6203-2RS"), None, None))
+    page, colleague = opened("assets"), opened("assets")
+    press(colleague, "Take over")
+    press(page, "Take over")
+    points = _machines(engine)["plant/pump"].points
+    assert [points[key].bearing for key in ("de", "nde")] == [bearing_named("6203-2RS"), bearing_named("6205-2RS")]
+
+
 def test_a_file_is_previewed_and_then_entered(engine: sa.Engine) -> None:
     page = opened("assets")
     text = "sites: {plant: {areas: {roof: {machines: {fan: {speed_rpm: 900}}}}}}"

@@ -54,7 +54,7 @@ def past_table(past: Past, row: PointRow) -> Table:
         for i, feature in enumerate(WATCHED.features):
             unit = (row.unit or "") if feature.unit == "x" else feature.unit
             columns[f"{name}: {feature.name} ({unit})"] = past.features[:, channel, i]
-    rests_on = {"features": WATCHED.hash, "baseline": row.bundle or "none", "one window of": str(past.step)}
+    rests_on = {"features": WATCHED.hash, "baseline": row.bundle or "none", "windows": past.thinned or "all"}
     return Table(columns, rests_on)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.schema import blocks, node_reports, windows
 from app.store import PointRow, features_from_blob, reading
@@ -18,7 +18,7 @@ from features.contract import WATCHED
 
 __all__ = ["Excerpt", "Past", "excerpt_near", "kept_spans", "nearest_kept", "past", "reported"]
 
-# Windows that are looked through at most; older ones are not seen.
+# Windows of a stretch of time that are thinned by their number; of more, those nearest to even steps in time are given.
 _MOST_LOOKED = 200_000
 
 
@@ -34,8 +34,8 @@ class Past:
         NaN where unknown.
     features : ndarray of float32, shape (windows, channels, features)
         Of the contract's watched profile; NaN where a window was stored under another one; no channel in reports.
-    step : int
-        One of so many windows is here.
+    thinned : str
+        Which of the windows or reports are here, in words; empty where all are.
     """
 
     start_ns: NDArray[np.int64]
@@ -45,7 +45,7 @@ class Past:
     shaft_hz: NDArray[np.float64]
     load: NDArray[np.float64]
     features: NDArray[np.float32]
-    step: int
+    thinned: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Excerpt:
 
 
 def past(engine: Engine, point_id: str, *, since_ns: int = 0, until_ns: int | None = None, most: int) -> Past:
-    """Windows of a stretch of time, each so many-th where there are more than are wanted.
+    """Windows over the whole of a stretch of time, thinned where there are more than are wanted.
 
     Parameters
     ----------
@@ -79,16 +79,21 @@ def past(engine: Engine, point_id: str, *, since_ns: int = 0, until_ns: int | No
         First start, and start before which to end; None for no end.
     most : int
         Most windows given.
+
+    Notes
+    -----
+    Each so many-th is given; of more windows than can be looked through, the last ones up to even steps in time, each
+    found by the index of times: what that costs does not grow with what is stored.
     """
     one = windows.c
     own = (one.point_id == point_id) & (one.start_ns >= since_ns)
     if until_ns is not None:
         own &= one.start_ns < until_ns
     columns = (one.start_ns, one.score, one.threshold, one.rms, one.shaft_hz, one.load, one.contract, one.features)
-    rows, step = _thinned(engine, own, one.id, columns, most=most)
+    rows, thinned = _thinned(engine, own, "window", one.id, columns, most=most)
     score, threshold, rms, shaft_hz, load = _numbers([row[1:6] for row in rows], 5)
     features = _features([(row.contract, row.features) for row in rows])
-    return Past(_times(rows), score, threshold, rms, shaft_hz, load, features, step)
+    return Past(_times(rows), score, threshold, rms, shaft_hz, load, features, thinned)
 
 
 def reported(engine: Engine, point_id: str, *, since_ns: int = 0, most: int) -> Past:
@@ -105,37 +110,70 @@ def reported(engine: Engine, point_id: str, *, since_ns: int = 0, most: int) -> 
     """
     one = node_reports.c
     own = (one.point_id == point_id) & (one.at_ns >= since_ns)
-    rows, step = _thinned(engine, own, one.id, (one.at_ns, one.score, one.threshold, one.shaft_hz), most=most)
+    columns = (one.at_ns, one.score, one.threshold, one.shaft_hz)
+    rows, thinned = _thinned(engine, own, "report", one.id, columns, most=most)
     score, threshold, shaft_hz = _numbers([row[1:4] for row in rows], 3)
     unknown = np.full(score.size, np.nan)
     features = np.empty((score.size, 0, len(WATCHED.features)), dtype=np.float32)
-    return Past(_times(rows), score, threshold, unknown, shaft_hz, unknown, features, step)
+    return Past(_times(rows), score, threshold, unknown, shaft_hz, unknown, features, thinned)
 
 
 def _thinned(
     engine: Engine,
     own: sa.ColumnElement[bool],
+    what: str,
     key: sa.Column[int],
     columns: tuple[sa.Column[Any], ...],
     *,
     most: int,
-) -> tuple[list[sa.Row[Any]], int]:
-    """The latest rows, oldest first, thinned evenly to so many, and one of how many they are; times come first."""
+) -> tuple[list[sa.Row[Any]], str]:
+    """Rows, oldest first, thinned evenly to so many, and in words which these are; times come first."""
     time = columns[0]
-    found = sa.select(key).where(own).order_by(time.desc()).limit(_MOST_LOOKED)
     with reading(engine) as connection:
-        ids = connection.execute(found).scalars().all()
-        step = max(1, -(-len(ids) // most))
-        wanted = ids[::step][::-1]
+        wanted, thinned = _chosen(connection, own, key, time, most=most)
         # SQLite takes so many parameters and no more.
         rows = [
             row
             for first in range(0, len(wanted), 500)
-            for row in connection.execute(
-                sa.select(*columns).where(key.in_(wanted[first : first + 500])).order_by(time)
-            )
+            for row in connection.execute(sa.select(*columns).where(key.in_(wanted[first : first + 500])))
         ]
-    return rows, step
+    return sorted(rows, key=lambda row: row[0]), f"one {what} {thinned}" if thinned else ""
+
+
+def _chosen(
+    connection: Connection, own: sa.ColumnElement[bool], key: sa.Column[int], time: sa.Column[int], *, most: int
+) -> tuple[Sequence[int], str]:
+    """Keys of the rows that are given of those that there are, and which these are in words."""
+    looked = sa.select(key).where(own).limit(_MOST_LOOKED + 1).subquery()
+    n = connection.execute(sa.select(sa.func.count()).select_from(looked)).scalar_one()
+    if n > _MOST_LOOKED:
+        return _by_time(connection, own, key, time, most=most)
+    found = connection.execute(sa.select(key).where(own).order_by(time.desc())).scalars().all()
+    step = max(1, -(-len(found) // most))
+    return found[::step], f"of {step}" if step > 1 else ""
+
+
+def _by_time(
+    connection: Connection, own: sa.ColumnElement[bool], key: sa.Column[int], time: sa.Column[int], *, most: int
+) -> tuple[Sequence[int], str]:
+    """As `_chosen`, of the last rows up to even steps in time from the first one to the last."""
+    first, last = (sa.select(of(time)).where(own).scalar_subquery() for of in (sa.func.min, sa.func.max))
+    first_ns, last_ns = connection.execute(sa.select(first, last)).one()
+    step_ns = (last_ns - first_ns) // max(1, most - 1)
+    steps = sa.select(sa.literal(0, sa.BigInteger).label("step")).cte("steps", recursive=True)
+    steps = steps.union_all(sa.select(steps.c.step + 1).where(steps.c.step < most - 1))
+    at = sa.literal(last_ns, sa.BigInteger) - sa.literal(step_ns, sa.BigInteger) * steps.c.step
+    nearest = sa.select(key).where(own, time <= at).order_by(time.desc()).limit(1)
+    found = connection.execute(sa.select(nearest.correlate(steps).scalar_subquery()).select_from(steps)).scalars()
+    # Through a pause, several steps find the same one.
+    return sorted(set(found)), f"each {_span_words(step_ns)}"
+
+
+def _span_words(span_ns: int) -> str:
+    for size_ns, unit in ((3_600_000_000_000, "h"), (60_000_000_000, "min")):
+        if span_ns >= size_ns:
+            return f"{span_ns / size_ns:.3g} {unit}"
+    return f"{span_ns / 1e9:.3g} s"
 
 
 def _numbers(rows: Sequence[Sequence[float | None]], n: int) -> NDArray[np.float64]:

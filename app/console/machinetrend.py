@@ -115,8 +115,8 @@ def trend_view(engine: Engine, settings: Settings, row: PointRow, units: Units) 
         _beside(figure, found, beside)
     plot(figure, key="trend over time", clicks=True)
     st.caption("A click on the curve has all other views look at that time; there it can be typed as well.")
-    if found.step > 1:
-        st.caption(f"One {'report' if by_node else 'window'} of {found.step} is shown.")
+    if found.thinned:
+        st.caption(f"{found.thinned.capitalize()} is shown.")
     _events(engine, row, since_ns)
     download(past_table(found, row), row, "trend", int(found.start_ns[-1]) if found.start_ns.size else 0)
 

@@ -59,7 +59,7 @@ def report_view(engine: Engine, settings: Settings, row: PointRow, units: Units)
         icon=":material/picture_as_pdf:",
     )
     st.markdown("##### All features over time")
-    st.caption(f"The latest {_MOST} windows at most, thinned evenly over {_DAYS} days; units of the store.")
+    st.caption(f"{_MOST} windows at most, thinned evenly over {_DAYS} days; units of the store.")
     found = past(engine, row.id, since_ns=now_ns - _DAYS * 86_400_000_000_000, most=_MOST)
     download(past_table(found, row), row, "features", now_ns)
     st.caption(

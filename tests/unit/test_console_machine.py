@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.access.roles import User
 from app.codec import encode_about
-from app.console import why
+from app.console import history, machinetrend, why
 from app.console.comparison import differences, healthy_start
 from app.console.cursors import harmonics, marks_at, sidebands
 from app.console.export import Table, csv_bytes, parquet_bytes, past_table
@@ -161,7 +161,7 @@ def test_what_sensors_and_jobs_say_is_no_markdown(filled: sa.Engine) -> None:
 def test_the_past_is_what_is_stored_thinned_evenly(filled: sa.Engine) -> None:
     whole = past(filled, str(POINT), most=100)
     thin = past(filled, str(POINT), most=4)
-    assert (whole.step, thin.step) == (1, 3)
+    assert (whole.thinned, thin.thinned) == ("", "one window of 3")
     np.testing.assert_array_equal(thin.start_ns, whole.start_ns[::-1][::3][::-1])
     with filled.connect() as connection:
         blob = connection.execute(sa.select(windows.c.features).order_by(windows.c.start_ns)).scalars().first()
@@ -172,6 +172,31 @@ def test_the_past_is_what_is_stored_thinned_evenly(filled: sa.Engine) -> None:
     with writing(filled) as connection:
         connection.execute(windows.update().values(contract="another"))
     assert np.isnan(past(filled, str(POINT), most=100).features).all()
+
+
+def test_a_past_of_more_windows_than_are_looked_through_is_given_whole(
+    filled: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fast point's month ended after its latest hours, and the page said that it was all there."""
+    whole = past(filled, str(POINT), most=100)
+    monkeypatch.setattr(history, "_MOST_LOOKED", 10)
+    thin = past(filled, str(POINT), most=6)
+    np.testing.assert_array_equal(thin.start_ns, whole.start_ns[::2])
+    np.testing.assert_array_equal(thin.features, whole.features[::2])
+    assert thin.thinned == "one window each 0.32 s"
+    part = past(filled, str(POINT), since_ns=int(whole.start_ns[0]), until_ns=int(whole.start_ns[-1]) + 1, most=100)
+    np.testing.assert_array_equal(part.start_ns, whole.start_ns)
+    # Through a pause, no window is given twice.
+    with writing(filled) as connection:
+        late = windows.c.start_ns == int(whole.start_ns[-1])
+        connection.execute(windows.update().where(late).values(start_ns=windows.c.start_ns + 3600 * 10**9))
+    assert past(filled, str(POINT), most=6).start_ns.tolist() == [
+        whole.start_ns[0],
+        whole.start_ns[-2],
+        whole.start_ns[-1] + 3600 * 10**9,
+    ]
+    monkeypatch.setattr(machinetrend, "_MOST", 6)
+    assert "One window each 12 min is shown." in _captions(_page("Trend"))
 
 
 def test_what_was_said_is_told_beside_the_past(filled: sa.Engine) -> None:

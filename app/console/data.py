@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from app.access.audit import trail
 from app.access.roles import User
-from app.console.flows import Flow, PointBrief, blocks_per_hour, flow_of, point_briefs
+from app.console.flows import MOST_PER_HOUR, Flow, PointBrief, blocks_per_hour, flow_of, point_briefs
 from app.console.queries import point_counts
 from app.console.setaside import set_aside_section
 from app.console.tiles import tiles
@@ -161,6 +161,8 @@ def _hours(engine: Engine, text: str) -> None:
             counted = blocks_per_hour(connection, point_id, now_ns=time.time_ns(), hours=_HOURS)
         hours = [i + 1 - _HOURS for i in range(_HOURS)]
         st.bar_chart({"hours": hours, "blocks": counted}, x="hours", y="blocks", height=180)
+        if max(counted) >= MOST_PER_HOUR:
+            st.caption(f"Of an hour no more than {MOST_PER_HOUR:,} blocks are counted: the highest bars are higher.")
 
 
 # -- the disk ---------------------------------------------------------------------------------------------------------

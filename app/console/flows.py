@@ -13,12 +13,13 @@ from sqlalchemy import Connection
 
 from app.schema import blocks, nodes, points
 
-__all__ = ["Flow", "PointBrief", "blocks_per_hour", "flow_of", "point_briefs"]
+__all__ = ["MOST_PER_HOUR", "Flow", "PointBrief", "blocks_per_hour", "flow_of", "point_briefs"]
 
 # Latest blocks of a point that its rates are taken from.
 _LATEST = 60
 _HOUR_NS = 3_600_000_000_000
-_MOST_PER_HOUR = 200_000
+# Blocks of an hour that are counted: one in 18 ms, where a sensor of 12.8 kHz sends one in 160 ms.
+MOST_PER_HOUR = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +103,16 @@ def _rate(rows: Sequence[_Arrived]) -> float | None:
 
 
 def blocks_per_hour(connection: Connection, point_id: str, *, now_ns: int, hours: int) -> list[int]:
-    """Count the blocks of a point in each of the latest hours, oldest first; the index alone is read."""
-    since_ns = (now_ns // _HOUR_NS - hours + 1) * _HOUR_NS
-    ends = sa.select(blocks.c.end_ns).where(blocks.c.point_id == point_id, blocks.c.end_ns >= since_ns)
-    latest = ends.order_by(blocks.c.end_ns.desc()).limit(_MOST_PER_HOUR).subquery()
-    hour = (latest.c.end_ns // _HOUR_NS).label("hour")
-    counted = {
-        row.hour: row.n for row in connection.execute(sa.select(hour, sa.func.count().label("n")).group_by(hour))
-    }
-    first = since_ns // _HOUR_NS
-    return [int(counted.get(first + i, 0)) for i in range(hours)]
+    """Count the blocks of a point in each of the latest hours, oldest first, each up to `MOST_PER_HOUR`.
+
+    The index alone is read.
+    """
+    first_ns = (now_ns // _HOUR_NS - hours + 1) * _HOUR_NS
+    return [_in_hour(connection, point_id, first_ns + i * _HOUR_NS) for i in range(hours)]
+
+
+def _in_hour(connection: Connection, point_id: str, since_ns: int) -> int:
+    one = blocks.c
+    own = (one.point_id == point_id) & (one.end_ns >= since_ns) & (one.end_ns < since_ns + _HOUR_NS)
+    found = sa.select(one.end_ns).where(own).limit(MOST_PER_HOUR).subquery()
+    return connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one()

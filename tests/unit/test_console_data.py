@@ -11,6 +11,7 @@ from pages import acting_as, opened
 
 from app.access.audit import note, trail
 from app.access.roles import ForbiddenError, User
+from app.console import data, flows
 from app.console.flows import blocks_per_hour, flow_of, point_briefs
 from app.console.setaside import drop_set_aside, hex_dump, set_aside
 from app.intake import Arrival
@@ -132,6 +133,24 @@ def test_hours_without_a_block_show(filled: sa.Engine) -> None:
     assert (sum(counted), len(counted)) == (12, 6)
     assert sum(counted[-2:]) == 8
     assert sum(counted[1:4]) == 4
+
+
+def test_a_fast_point_has_no_hours_without_a_block(filled: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All hours together were counted up to a bound, so that the older ones showed an outage."""
+    now_ns = time.time_ns()
+    monkeypatch.setattr(flows, "MOST_PER_HOUR", 4)
+    monkeypatch.setattr(data, "MOST_PER_HOUR", 4)
+    with writing(filled) as connection:
+        for hour in range(4):
+            own = blocks.c.sequence // 3 == hour
+            connection.execute(blocks.update().where(own).values(end_ns=now_ns - hour * _HOUR_NS))
+        assert blocks_per_hour(connection, str(POINT), now_ns=now_ns, hours=5) == [0, 3, 3, 3, 3]
+    said = "Of an hour no more than 4 blocks are counted: the highest bars are higher."
+    assert said not in [one.value for one in opened("data").caption]
+    with writing(filled) as connection:
+        connection.execute(blocks.update().where(blocks.c.sequence < 6).values(end_ns=now_ns))
+        assert blocks_per_hour(connection, str(POINT), now_ns=now_ns, hours=5) == [0, 3, 3, 0, 4]
+    assert said in [one.value for one in opened("data").caption]
 
 
 def test_bytes_are_shown_in_lines() -> None:

@@ -20,7 +20,7 @@ from app.console.alarmfigures import figures_section
 from app.console.feedback import label_controls
 from app.console.marks import forget_marks, marked_rows
 from app.console.tables import csv_text
-from app.console.words import ago, clock
+from app.console.words import ago, clock, plain
 from app.settings import Settings
 from app.store import reading, writing
 
@@ -117,7 +117,8 @@ def _summary(found: Sequence[Tag], rate: Rate) -> None:
     columns[3].metric("New in ten minutes", rate.now, help=f"More than {FLOOD} are a flood.")
     if rate.flood:
         worst, count = rate.by_machine[0]
-        st.error(f"Flood: {rate.now} new alarms in ten minutes. Most of the day's are of {worst} ({count}).")
+        words = f"Flood: {rate.now} new alarms in ten minutes."
+        st.error(f"{words} Most of the day's are of {plain(worst)} ({count}).")
 
 
 def _row(one: Tag, where: Mapping[str, Place], *, now_ns: int) -> dict[str, str]:
@@ -187,7 +188,7 @@ def _each(engine: Engine, marked: Sequence[Tag], step: Callable[[Connection, Tag
             with writing(engine) as connection:
                 step(connection, one)
         except (ForbiddenError, LifecycleError) as error:
-            refused.append(f"{one.point_id} {one.tag}: {error}")
+            refused.append(plain(f"{one.point_id} {one.tag}: {error}"))
     if refused:
         st.warning("\n\n".join(refused))
     else:

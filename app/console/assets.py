@@ -51,7 +51,8 @@ def _differences(engine: Engine, user: User, found: Sequence[Difference], *, now
     st.caption("What was entered holds. A sensor was moved, or an entry was not changed with its machine.")
     for one in found[:_DIFFERENCES]:
         words, button = st.columns([4, 1], vertical_alignment="center")
-        words.markdown(f"**{one.point_id}**: {one.what} entered **{one.entered}**, it says **{one.said}**")
+        entered_said = f"{one.what} entered **{plain(one.entered)}**, it says **{plain(one.said)}**"
+        words.markdown(f"**{plain(one.point_id)}**: {entered_said}")
         disabled = not user.may("edit assets")
         # By what it is about: a second click finds nothing, where by its place it would find what has moved up there.
         key = f"take over {one.point_id} {one.what} {one.said}"

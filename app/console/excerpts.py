@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from app.console.history import excerpt_near
-from app.console.words import clock, zone_name
+from app.console.words import clock, plain, zone_name
 from app.store import PointRow
 
 __all__ = ["Chosen", "chosen_excerpt", "excerpt_of", "look_at", "time_choice"]
@@ -36,10 +36,10 @@ class Chosen:
 
     @property
     def words(self) -> str:
-        """What is looked at, in words."""
+        """What is looked at, in words of Markdown."""
         speed = f"{60.0 * self.shaft_hz:.0f} rpm" if self.shaft_hz else "speed not known"
         span_s = self.x.size / self.rate_hz
-        return f"{clock(self.start_ns)} · {span_s:.3g} s at {self.rate_hz:g} Hz · {self.channel} · {speed}"
+        return f"{clock(self.start_ns)} · {span_s:.3g} s at {self.rate_hz:g} Hz · {plain(self.channel)} · {speed}"
 
 
 def look_at(point_id: str, at_ns: int | None) -> None:

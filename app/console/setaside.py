@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from app.access.audit import note
 from app.access.roles import User, demand
 from app.console.queries import refusal_counts
-from app.console.words import ago, clock
+from app.console.words import ago, clock, plain
 from app.schema import quarantine
 from app.store import reading, writing
 from app.wire import REASONS
@@ -142,7 +142,8 @@ def _browse(engine: Engine, found: Sequence[SetAside]) -> None:
         return
     payload = bytes(row.payload)
     st.caption(
-        f"{one.detail}. {one.size:,} bytes{'' if one.complete else ', of which the head is kept'}; SHA-256 {row.sha256}"
+        f"{plain(one.detail)}. {one.size:,} bytes{'' if one.complete else ', of which the head is kept'}; "
+        f"SHA-256 {row.sha256}"
     )
     st.code(hex_dump(payload[:_HEAD]) or "(empty)", language=None)
     st.download_button("Download what is kept", payload, file_name=f"set-aside-{number}.bin", on_click="ignore")

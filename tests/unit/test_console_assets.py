@@ -171,6 +171,13 @@ def test_what_a_point_says_of_itself_is_taken_over(engine: sa.Engine) -> None:
     assert _machines(engine)["plant/pump"].points["de"].bearing == bearing_named("6203-2RS")
 
 
+def test_names_are_no_markdown(engine: sa.Engine) -> None:
+    with writing(engine) as connection:
+        enter(connection, [replace(_PUMP, asset="*pump*")])
+        note_said(connection, About(PointId("plant", "*pump*", "de"), "P", bearing_named("6203-2RS"), None, None))
+    assert any(one.value.startswith(r"**plant/\*pump\*/de**: ") for one in opened("assets").markdown)
+
+
 def test_a_second_click_takes_over_nothing_else(engine: sa.Engine) -> None:
     """By its place, it took over what had moved up to where the first one stood."""
     with writing(engine) as connection:

@@ -14,6 +14,7 @@ from app.access.roles import ForbiddenError, User
 from app.console import data, flows
 from app.console.flows import blocks_per_hour, flow_of, point_briefs
 from app.console.setaside import drop_set_aside, hex_dump, set_aside
+from app.console.words import plain
 from app.intake import Arrival
 from app.pipeline import Pipeline
 from app.schema import blocks, quarantine
@@ -108,6 +109,13 @@ def test_what_was_set_aside_is_shown_with_its_reason_and_its_bytes(filled: sa.En
     next(one for one in page.text_input if one.label == "Topic").input("nothing").run()
     assert any("None among the latest 5,000" in caption.value for caption in page.caption)
     assert not page.button
+
+
+def test_what_somebody_sent_is_no_markdown(filled: sa.Engine) -> None:
+    detail = "'[*here*](//x)' names no site"
+    with writing(filled) as connection:
+        connection.execute(quarantine.update().values(detail=detail))
+    assert any(one.value.startswith(f"{plain(detail)}. ") for one in opened("data").caption)
 
 
 def test_only_admins_drop_what_is_old_and_it_is_audited(filled: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:

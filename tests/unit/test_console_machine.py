@@ -101,6 +101,14 @@ def test_the_cursor_reads_the_sine_in_the_units_of_the_address(filled: sa.Engine
     assert read["Amplitude (m/s2, RMS)"] == pytest.approx(9.80665 / np.sqrt(2.0), rel=0.01)
 
 
+def test_names_are_no_markdown(filled: sa.Engine) -> None:
+    with writing(filled) as connection:
+        connection.execute(points.update().values(channels='["*radial*"]', name="Pump [1]"))
+    page = _page("Waveform")
+    assert page.title[0].value == r"Pump \[1\]"
+    assert r" Hz · \*radial\* · " in _captions(page)
+
+
 def test_another_date_shows_the_samples_of_then(filled: sa.Engine) -> None:
     later = time.time_ns()
     with writing(filled) as connection:

@@ -6,9 +6,7 @@ times are a plant's own matter, no standard sets them.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from app.alarms.register import HEALTH, NO_DATA, NODE, NODE_FAULT, RISING, SEVERITY, SEVERITY_HIGH, Priority, Tag
 from app.attention import ALARM_WORDS, Facts
 from app.kinds import kind_text
+from app.spreadsheets import csv_text
 
 __all__ = ["ADVICE", "WITHIN_DAYS", "Advice", "Duty", "calendar_text", "duties_of", "table_text"]
 
@@ -190,21 +189,24 @@ def _day(time_ns: int) -> datetime:
 
 def table_text(duties: Sequence[Duty]) -> str:
     """Write duties as CSV, dates in UTC; no cell is taken for a formula by a spreadsheet."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(
-        ("machine", "point", "area", "what", "why", "steps", "source", "earliest", "likely", "latest", "from a trend")
+    return csv_text(
+        [
+            {
+                "machine": one.name,
+                "point": one.point_id,
+                "area": one.area,
+                "what": one.advice.what,
+                "why": one.why,
+                "steps": one.advice.steps,
+                "source": one.advice.source,
+                "earliest": f"{_day(one.earliest_ns):%Y-%m-%d}",
+                "likely": f"{_day(one.likely_ns):%Y-%m-%d}",
+                "latest": "" if one.latest_ns is None else f"{_day(one.latest_ns):%Y-%m-%d}",
+                "from a trend": "yes" if one.forecast else "no",
+            }
+            for one in duties
+        ]
     )
-    for one in duties:
-        latest = "" if one.latest_ns is None else f"{_day(one.latest_ns):%Y-%m-%d}"
-        cells = (one.name, one.point_id, one.area, one.advice.what, one.why, one.advice.steps, one.advice.source)
-        days = (f"{_day(one.earliest_ns):%Y-%m-%d}", f"{_day(one.likely_ns):%Y-%m-%d}", latest)
-        writer.writerow([_cell(cell) for cell in cells] + [*days, "yes" if one.forecast else "no"])
-    return file.getvalue()
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
 
 
 def calendar_text(duties: Sequence[Duty], *, now_ns: int) -> str:

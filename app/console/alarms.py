@@ -19,9 +19,9 @@ from app.console.addresses import address
 from app.console.alarmfigures import figures_section
 from app.console.feedback import label_controls
 from app.console.marks import forget_marks, marked_rows
-from app.console.tables import csv_text
 from app.console.words import ago, clock, plain
 from app.settings import Settings
+from app.spreadsheets import csv_text
 from app.store import reading, writing
 
 __all__ = ["alarms_page"]

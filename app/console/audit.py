@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ from app.access.roles import User, demand
 from app.access.timeline import Happening, timeline
 from app.console.words import clock
 from app.settings import Settings
+from app.spreadsheets import csv_text
 from app.store import reading
 
 __all__ = ["audit_page", "csv_of"]
@@ -22,8 +21,6 @@ __all__ = ["audit_page", "csv_of"]
 _SHOWN, _EXPORTED = 300, 20_000
 _DAY_NS = 86_400_000_000_000
 _SPANS = {"1 day": 1, "1 week": 7, "30 days": 30, "1 year": 366}
-# What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def audit_page(engine: Engine, settings: Settings, user: User) -> None:
@@ -64,12 +61,18 @@ def _row(one: Happening) -> dict[str, str]:
 
 
 def csv_of(found: Sequence[Happening]) -> str:
-    """Give the list as CSV with times in UTC; text that a spreadsheet would take for a formula begins with a quote."""
-    file = io.StringIO()
-    table = csv.writer(file)
-    table.writerow(["time", "who", "role", "kind", "action", "target", "why"])
-    for one in found:
-        at = datetime.fromtimestamp(one.at_ns / 1e9, UTC).isoformat(timespec="milliseconds")
-        texts = (one.who, one.role, one.kind, one.action, one.target, one.why)
-        table.writerow([at, *(f"'{text}" if text.startswith(_FORMULA) else text for text in texts)])
-    return file.getvalue()
+    """Give the list as CSV for spreadsheets, with times in UTC."""
+    return csv_text(
+        [
+            {
+                "time": datetime.fromtimestamp(one.at_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
+                "who": one.who,
+                "role": one.role,
+                "kind": one.kind,
+                "action": one.action,
+                "target": one.target,
+                "why": one.why,
+            }
+            for one in found
+        ]
+    )

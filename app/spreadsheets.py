@@ -1,4 +1,4 @@
-"""Tables of the console as CSV in which a spreadsheet finds no formula."""
+"""Tables as CSV for spreadsheets; what a spreadsheet would take for a formula stays text."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def do(engine: Engine, act: Callable[[Connection], object], done: str, *, said: 
         with writing(engine) as connection:
             act(connection)
     except RacewayError as error:
-        st.error(str(error))
+        st.error(f"Refused: {error}.")
     else:
         st.session_state[said] = done
         st.rerun()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,12 +13,13 @@ from sqlalchemy import Connection, Engine
 
 from app.access.roles import User
 from app.alarms.register import Tag
+from app.console.deeds import do
 from app.console.words import KINDS, ago, clock
 from app.labels.records import FAULTS, Kind, Label, alarms_said, give, labels_of, node_words
 from app.labels.workorders import WorkOrder, ask, orders
 from app.settings import Settings
-from app.store import PointRow, reading, writing
-from features.errors import ParameterError, RacewayError
+from app.store import PointRow, reading
+from features.errors import ParameterError
 
 __all__ = ["feedback_section", "label_controls"]
 
@@ -31,7 +32,7 @@ _SAID: dict[str, str] = {
     "note": "note",
 }
 _LATEST = "the latest window"
-_DONE = "feedback done"
+_DONE, _LABELLED = "feedback done", "labelled in a list"
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,13 @@ def label_controls(engine: Engine, marked: Sequence[Tag], user: User, *, why: st
         "Confirm": ("confirm", "There was the fault that was said."),
         "Reject": ("reject", "There was no fault: models may learn from it."),
     }
+    if done := st.session_state.pop(_LABELLED, None):
+        st.success(done)
     disabled = not marked or not user.may("label")
     for column, (words, (kind, help_)) in zip(st.columns(len(buttons)), buttons.items(), strict=True):
         if column.button(words, key=f"label {kind}", disabled=disabled, help=help_, width="stretch"):
-            _done(engine, partial(_label_all, user, marked, kind, why, now_ns), f"Kept: {_SAID[kind]}.")
+            act = partial(_label_all, user, marked, kind, why, now_ns)
+            do(engine, act, f"Kept: {_SAID[kind]}.", said=_LABELLED)
 
 
 def _label_all(user: User, marked: Sequence[Tag], kind: Kind, why: str, now_ns: int, connection: Connection) -> None:
@@ -134,7 +138,7 @@ def _verdicts(engine: Engine, row: PointRow, user: User, about: _About, why: str
             alarm_id = about.alarm_id
             return give(connection, user, row.id, kind, now_ns=now_ns, alarm_id=alarm_id, named=named, why=why)
 
-        _done(engine, act, f"Kept: {_SAID[kind]}.")
+        do(engine, act, f"Kept: {_SAID[kind]}.", said=_DONE)
 
     confirm, reject, note = st.columns(3)
     if confirm.button("Confirm", key="confirm", help="There was the fault that was said.", width="stretch"):
@@ -160,10 +164,11 @@ def _repair(
     if st.button("Mark as repaired", key="repair", disabled=not sure, width="stretch"):
         words = left or "The point learns anew from now on."
         alarm_id = about.alarm_id
-        _done(
+        do(
             engine,
             lambda connection: give(connection, user, row.id, "repair", now_ns=now_ns, alarm_id=alarm_id, why=why),
             f"Kept: repaired. {words}",
+            said=_DONE,
         )
 
 
@@ -185,23 +190,12 @@ def _work(
     nobody = "" if settings.workorder_webhook else " Nobody is told yet: the setting workorder_webhook is empty."
     if st.button("Work order", key="work", help=f"Ask the maintenance system for work.{nobody}", width="stretch"):
         alarm_id = about.alarm_id
-        _done(
+        do(
             engine,
             lambda connection: ask(connection, user, row.id, alarm_id=alarm_id, why=why, now_ns=now_ns),
             f"Work is asked for.{nobody}",
+            said=_DONE,
         )
-
-
-def _done(engine: Engine, act: Callable[[Connection], object], words: str) -> None:
-    """Do it in one transaction and draw the page anew, or say why it was refused."""
-    try:
-        with writing(engine) as connection:
-            act(connection)
-    except RacewayError as error:
-        st.warning(f"Refused: {error}.")
-        return
-    st.session_state[_DONE] = words
-    st.rerun()
 
 
 def _order(order: WorkOrder) -> str:

@@ -78,7 +78,7 @@ def test_an_operator_says_what_an_alarm_was_worth(engine: sa.Engine, settings: S
     # Of a point that was never judged there is no latest window to confirm.
     page.selectbox[0].select_index(1).run()
     _press(page, "confirm")
-    assert page.warning[0].value == "Refused: nothing was judged at plant/pump/drive yet."
+    assert page.error[0].value == "Refused: nothing was judged at plant/pump/drive yet."
 
 
 def test_the_alarm_that_was_chosen_stays_chosen_while_others_come_and_it_ends(
@@ -144,6 +144,7 @@ def test_marked_alarms_are_labelled_together(engine: sa.Engine, settings: Settin
         marked = tags(connection)
     page = drawn(_draw_controls, settings.database, marked, User("kim", "operator"))
     _press(page, "label confirm")
+    assert page.success[0].value == "Kept: confirmed."
     (label,) = _labels(engine)
     assert (label.kind, label.alarm_id, label.why) == ("confirm", 1, "seen")
 
@@ -161,5 +162,5 @@ def test_an_alarm_that_is_no_verdict_labels_no_window(engine: sa.Engine, setting
     page = drawn(_draw_controls, settings.database, marked, User("kim", "operator"))
     _press(page, "label reject")
     words = f"Refused: the alarm {tag!r} of {_POINT} is no verdict to be judged; unmark it."
-    assert page.warning[0].value == words
+    assert page.error[0].value == words
     assert _labels(engine) == []

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from app.access.roles import User
 from app.alarms.register import Tag
 from app.console.deeds import do
-from app.console.words import KINDS, ago, clock
+from app.console.words import KINDS, SAID, ago, clock
 from app.labels.records import FAULTS, Kind, Label, alarms_said, give, labels_of, node_words
 from app.labels.workorders import WorkOrder, ask, orders
 from app.settings import Settings
@@ -24,13 +24,6 @@ from features.errors import ParameterError
 __all__ = ["feedback_section", "label_controls"]
 
 _ALARMS, _LABELS, _ORDERS = 20, 50, 10
-_SAID: dict[str, str] = {
-    "confirm": "confirmed",
-    "reject": "rejected: no fault",
-    "rename": "renamed",
-    "repair": "repaired",
-    "note": "note",
-}
 _LATEST = "the latest window"
 _DONE, _LABELLED = "feedback done", "labelled in a list"
 
@@ -107,7 +100,7 @@ def label_controls(engine: Engine, marked: Sequence[Tag], user: User, *, why: st
     for column, (words, (kind, help_)) in zip(st.columns(len(buttons)), buttons.items(), strict=True):
         if column.button(words, key=f"label {kind}", disabled=disabled, help=help_, width="stretch"):
             act = partial(_label_all, user, marked, kind, why, now_ns)
-            do(engine, act, f"Kept: {_SAID[kind]}.", said=_LABELLED)
+            do(engine, act, f"Kept: {SAID[kind]}.", said=_LABELLED)
 
 
 def _label_all(user: User, marked: Sequence[Tag], kind: Kind, why: str, now_ns: int, connection: Connection) -> None:
@@ -122,7 +115,7 @@ def _label_all(user: User, marked: Sequence[Tag], kind: Kind, why: str, now_ns: 
 
 def _about(alarm: sa.Row[Any], label: Label | None, *, now_ns: int) -> _About:
     ended = "stands" if alarm.cleared_ns is None else f"ended {ago(alarm.cleared_ns, now_ns=now_ns)}"
-    said = "nothing was said of it" if label is None else f"{_SAID[label.kind]} by {label.who}"
+    said = "nothing was said of it" if label is None else f"{SAID[label.kind]} by {label.who}"
     named = f" as {_kind(label.named)}" if label is not None and label.named else ""
     words = f"Said: {_kind(alarm.kind)}. It {ended}; {said}{named}."
     return _About(f"{alarm.tag} alarm of {clock(alarm.raised_ns)}", words, alarm.id)
@@ -138,7 +131,7 @@ def _verdicts(engine: Engine, row: PointRow, user: User, about: _About, why: str
             alarm_id = about.alarm_id
             return give(connection, user, row.id, kind, now_ns=now_ns, alarm_id=alarm_id, named=named, why=why)
 
-        do(engine, act, f"Kept: {_SAID[kind]}.", said=_DONE)
+        do(engine, act, f"Kept: {SAID[kind]}.", said=_DONE)
 
     confirm, reject, note = st.columns(3)
     if confirm.button("Confirm", key="confirm", help="There was the fault that was said.", width="stretch"):
@@ -212,7 +205,7 @@ def _listed(said: Sequence[Label], asked: Sequence[WorkOrder]) -> None:
             [
                 {
                     "When": clock(label.at_ns),
-                    "Said": _SAID[label.kind] + (f" {_kind(label.named)}" if label.named else ""),
+                    "Said": SAID[label.kind] + (f" {_kind(label.named)}" if label.named else ""),
                     "Of": _of(label),
                     "Verdict": "" if label.kind in ("note", "repair") else _kind(label.said),
                     "Who": label.who,

@@ -22,7 +22,7 @@ from app.console.plot import new_click, plot
 from app.console.queries import alarm_history, speaking_nodes
 from app.console.units import Units
 from app.console.why import feature_words
-from app.console.words import clock, local_times, zone_name
+from app.console.words import SAID, clock, local_times, zone_name
 from app.labels.records import labels_of
 from app.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, ZONE_COLOURS
 from app.schema import promotions
@@ -40,7 +40,6 @@ _ALARMS, _EVENTS = 50, 100
 _KEPT = 40
 _SPAN_S = 2.0
 _SCORE, _SPEED, _LOAD = "anomaly score", "shaft speed", "load"
-_SAID = {"confirm": "confirmed", "reject": "rejected", "rename": "renamed", "repair": "repaired", "note": "note"}
 _USUAL = ("velocity_rms", "rms", "crest_factor", "kurtosis", "envelope_rms", "envelope_line")
 
 
@@ -74,7 +73,7 @@ def events_of(engine: Engine, point_id: str, *, since_ns: int = 0) -> list[Event
     found = [
         Event(
             label.at_ns,
-            f"{_SAID[label.kind]} by {label.who}" + (f": {label.why}" if label.why else ""),
+            f"{SAID[label.kind]} by {label.who}" + (f": {label.why}" if label.why else ""),
             GREEN if label.kind == "repair" else PURPLE,
         )
         for label in said

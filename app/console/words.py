@@ -14,9 +14,22 @@ from numpy.typing import NDArray
 from app.console.queries import AlarmRow
 from app.fleet.nodes import Node
 from app.kinds import KINDS, kind_text
+from app.labels.records import Kind
 from app.store import PointRow
 
-__all__ = ["KINDS", "ZONES", "ago", "clock", "kind_text", "local_times", "node_state", "plain", "state_of", "zone_name"]
+__all__ = [
+    "KINDS",
+    "SAID",
+    "ZONES",
+    "ago",
+    "clock",
+    "kind_text",
+    "local_times",
+    "node_state",
+    "plain",
+    "state_of",
+    "zone_name",
+]
 
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~$:])")
 _HALF_HOUR_NS = 1_800_000_000_000
@@ -27,6 +40,15 @@ ZONES = {
     "B": "acceptable for unrestricted long-term operation",
     "C": "unsatisfactory for long-term operation: run for a limited time until it is mended",
     "D": "severe enough to damage the machine",
+}
+
+# What a label says, followed by who gave it.
+SAID: dict[Kind, str] = {
+    "confirm": "confirmed",
+    "reject": "rejected as no fault",
+    "rename": "renamed",
+    "repair": "repaired",
+    "note": "note",
 }
 
 

@@ -60,7 +60,7 @@ def test_an_operator_says_what_an_alarm_was_worth(engine: sa.Engine, settings: S
     assert page.button(key="note").disabled
     page.text_input[0].input("a forklift").run()
     _press(page, "reject")
-    assert page.success[0].value == "Kept: rejected: no fault."
+    assert page.success[0].value == "Kept: rejected as no fault."
     # The reason is gone from the field, so that it is not given twice.
     assert page.text_input[0].value == ""
     page.selectbox(key="named").select("ball").run()
@@ -74,7 +74,7 @@ def test_an_operator_says_what_an_alarm_was_worth(engine: sa.Engine, settings: S
         ("reject", "kim", 1, None, "a forklift"),
     ]
     assert page.caption[0].value == "Said: outer race. It stands; renamed by kim as rolling element."
-    assert page.dataframe[0].value["Said"].tolist() == ["note", "renamed rolling element", "rejected: no fault"]
+    assert page.dataframe[0].value["Said"].tolist() == ["note", "renamed rolling element", "rejected as no fault"]
     # Of a point that was never judged there is no latest window to confirm.
     page.selectbox[0].select_index(1).run()
     _press(page, "confirm")

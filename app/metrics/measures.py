@@ -37,6 +37,7 @@ __all__ = ["MEASURES", "Measure", "Sample", "folder_samples", "samples"]
 Sample = tuple[Mapping[str, str], float]
 _REFUSED = "refused "
 _STATES = ("learning", "training", "watching", "failed")
+_OUTCOMES = ("promoted", "refused", "failed")
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,16 @@ def _of_all(counter: str) -> Callable[[Connection, int], Iterator[Sample]]:
     return rows
 
 
-def _counts(connection: Connection, column: sa.Column[str], *, always: Iterable[str] = ()) -> Iterator[Sample]:
+def _counts(
+    connection: Connection,
+    column: sa.Column[str],
+    *,
+    always: Iterable[str] = (),
+    where: sa.ColumnElement[bool] | None = None,
+) -> Iterator[Sample]:
     """Rows for each value of a column; those that rules watch are there with none, too."""
-    query = sa.select(column, sa.func.count()).where(column.is_not(None)).group_by(column)
+    counted = column.is_not(None) if where is None else where & column.is_not(None)
+    query = sa.select(column, sa.func.count()).where(counted).group_by(column)
     found = dict.fromkeys(always, 0) | {row[0]: row[1] for row in connection.execute(query)}
     yield from (({column.name: value}, float(count)) for value, count in found.items())
 
@@ -176,8 +184,13 @@ def _backed_up(connection: Connection, now_ns: int) -> Iterator[Sample]:
 
 
 def _outcomes(connection: Connection, now_ns: int) -> Iterator[Sample]:
+    """Of one run: what was refused may be let serve later, so the sum over all of them would be no counter."""
     del now_ns
-    yield from _counts(connection, retraining_tasks.c.outcome)
+    ended = sa.select(retraining_runs.c.id).where(retraining_runs.c.ended_ns.is_not(None))
+    latest = connection.execute(ended.order_by(retraining_runs.c.id.desc()).limit(1)).scalar()
+    if latest is not None:
+        own = retraining_tasks.c.run_id == latest
+        yield from _counts(connection, retraining_tasks.c.outcome, always=_OUTCOMES, where=own)
 
 
 MEASURES: tuple[Measure, ...] = (
@@ -208,7 +221,9 @@ MEASURES: tuple[Measure, ...] = (
     Measure("raceway_rollouts", "gauge", "Roll-outs by phase.", ("phase",), _rollouts),
     Measure("raceway_retraining_age_seconds", "gauge", "Time since a retraining ended.", (), _retrained),
     Measure("raceway_backup_age_seconds", "gauge", "Time since `raceway backup` kept the store.", (), _backed_up),
-    Measure("raceway_retraining_tasks", "counter", "Models retrained or left, by outcome.", ("outcome",), _outcomes),
+    Measure(
+        "raceway_retraining_tasks", "gauge", "Models of the latest retraining, by outcome.", ("outcome",), _outcomes
+    ),
 )
 
 

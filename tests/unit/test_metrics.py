@@ -23,7 +23,7 @@ from app.broker import free_port
 from app.cli import _raceway
 from app.metrics.exposition import exposed, run_metrics
 from app.metrics.measures import MEASURES
-from app.schema import counters, points
+from app.schema import counters, points, retraining_runs, retraining_tasks
 from app.settings import Settings, load_settings
 from app.store import PointRow, Quarantined, count, quarantine_payloads, save_point, writing
 from features.errors import RacewayError
@@ -120,6 +120,45 @@ def test_board_and_rules_ask_for_what_there_is(engine: Engine, settings: Setting
     places = [tuple(panel["gridPos"][key] for key in "xywh") for panel in board["panels"]]
     assert len(set(places)) == len(places)
     assert all(x + w <= 24 for x, _, w, _ in places)
+
+
+def test_outcomes_are_those_of_the_latest_run_that_ended(engine: Engine, settings: Settings) -> None:
+    def outcomes() -> dict[str, float]:
+        found = _values(exposed(engine, settings, clock_ns=lambda: _NOW_NS))
+        return {labels[0][1]: n for (name, labels), n in found.items() if name == "raceway_retraining_tasks"}
+
+    assert outcomes() == {}
+    runs = {"20270101T": _NOW_NS, "20270102T": _NOW_NS, "20270103T": None}
+    decided = {"20270101T": "refused", "20270102T": "refused", "20270103T": "failed"}
+    with writing(engine) as connection:
+        for name, ended_ns in runs.items():
+            run = {"id": name, "started_ns": 1, "ended_ns": ended_ns, "state": "running", "options": "{}"}
+            connection.execute(retraining_runs.insert().values(**run))
+            for i in range(2):
+                task = {"role": "baseline", "point_id": f"plant/pump-{i}/de", "step": "gate", "findings": "{}"}
+                connection.execute(retraining_tasks.insert().values(**task, run_id=name, outcome=decided[name]))
+    assert outcomes() == {"promoted": 0, "refused": 2, "failed": 0}
+    with writing(engine) as connection:
+        forced = (retraining_tasks.c.run_id == "20270102T") & (retraining_tasks.c.point_id == "plant/pump-0/de")
+        connection.execute(retraining_tasks.update().where(forced).values(outcome="promoted"))
+    assert outcomes() == {"promoted": 1, "refused": 1, "failed": 0}
+
+
+def test_rules_speak_where_a_figure_is_missing(store: Engine, settings: Settings) -> None:
+    rules = yaml.safe_load((_DEPLOY / "prometheus" / "rules.yml").read_text())
+    asked = {rule["alert"]: rule["expr"] for group in rules["groups"] for rule in group["rules"]}
+    (scraped,) = yaml.safe_load((_DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    up = f'up{{job="{scraped["job_name"]}"}}'
+    assert asked["RacewayDown"] == f"{up} == 0 or absent({up})"
+    there = {name for name, _ in _values(exposed(store, settings, clock_ns=lambda: _NOW_NS))}
+    missing = {name for expression in asked.values() for name in _NAME.findall(expression)} - there
+    # Nothing came yet, nothing was refused and no channel is set up: none of these is a fault.
+    missing -= {"raceway_blocks_total", "raceway_ingest_lag_seconds"}
+    missing -= {"raceway_quarantined_total", "raceway_notice_failures"}
+    assert missing == {"raceway_backup_age_seconds", "raceway_retraining_age_seconds"}
+    assert "raceway_store_up" in there
+    for name in missing:
+        assert f"raceway_store_up == 1 unless {name}" in asked.values()
 
 
 def test_labels_are_those_that_a_figure_names(engine: Engine, settings: Settings) -> None:

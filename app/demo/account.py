@@ -116,10 +116,9 @@ def champions(connection: Connection) -> dict[str, int]:
     dict
         Windows judged and windows while a baseline was learned; `unserved`, windows without verdict of a point that was
         judged before and was not sent to learn anew; `unexplained`, changes of model that were neither a promotion nor
-        a baseline learned anew.
+        one taken back, of a point that was not sent to learn anew meanwhile.
     """
-    promoted = {(row.former, row.bundle) for row in connection.execute(sa.select(promotions))}
-    challengers = {bundle for _, bundle in promoted}
+    handed_over = _handed_over(connection)
     anew = _learned_anew(connection)
     columns = (windows.c.point_id, windows.c.start_ns, windows.c.bundle)
     rows = connection.execute(sa.select(*columns).order_by(windows.c.point_id, windows.c.id))
@@ -128,14 +127,24 @@ def champions(connection: Connection) -> dict[str, int]:
         bundle, judged_ns = None, 0
         for row in own:
             counts["judged" if row.bundle else "while_learning"] += 1
+            sent_back = any(judged_ns < at_ns <= row.start_ns for at_ns in anew[point_id])
             if row.bundle is None:
-                sent_back = any(judged_ns < at_ns <= row.start_ns for at_ns in anew[point_id])
                 counts["unserved"] += bundle is not None and not sent_back
                 continue
             changed = bundle is not None and row.bundle != bundle
-            counts["unexplained"] += changed and row.bundle in challengers and (bundle, row.bundle) not in promoted
+            counts["unexplained"] += changed and not sent_back and (point_id, bundle, row.bundle) not in handed_over
             bundle, judged_ns = row.bundle, row.start_ns
     return dict(counts)
+
+
+def _handed_over(connection: Connection) -> set[tuple[str, str | None, str | None]]:
+    """Point, former and next model of every promotion, and of every one that was taken back."""
+    found: set[tuple[str, str | None, str | None]] = set()
+    for row in connection.execute(sa.select(promotions).where(promotions.c.point_id != "")):
+        found.add((row.point_id, row.former, row.bundle))
+        if row.undone_ns is not None:
+            found.add((row.point_id, row.bundle, row.former))
+    return found
 
 
 def _learned_anew(connection: Connection) -> dict[str, list[int]]:

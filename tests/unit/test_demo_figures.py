@@ -13,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 from making import NOW_NS, POINT, arrivals
 
+from app.access.audit import note
+from app.access.roles import User
 from app.alarms.register import HEALTH, follow, take
 from app.demo import account, report
 from app.demo.figures import FaultTime, Watching, by_kind, row_of
@@ -20,8 +22,9 @@ from app.demo.limits import LimitAlarms
 from app.demo.page import render_page
 from app.demo.report import findings, summed_up, words
 from app.demo.world import N_SAMPLES, RATE_HZ
+from app.labels.records import give
 from app.pipeline import Pipeline
-from app.schema import alarm_journal, alarms, blocks, retraining_runs, retraining_tasks, windows
+from app.schema import alarm_journal, alarms, blocks, promotions, retraining_runs, retraining_tasks, windows
 from app.settings import Settings
 from app.store import open_store, reading, writing
 from features.errors import ParameterError
@@ -130,6 +133,50 @@ def test_the_account_finds_windows_without_the_model_they_should_have_had(settin
     with reading(engine) as connection:
         found = account.champions(connection)
     assert found == {"judged": len(ids) - 1, "while_learning": 1, "unserved": 1, "unexplained": 0}
+
+
+@pytest.mark.parametrize(
+    ("happened", "unexplained"),
+    [
+        ("nothing", 1),
+        ("promoted", 0),
+        ("promoted elsewhere", 1),
+        ("taken back", 0),
+        ("promoted the other way", 1),
+        ("learned anew", 0),
+        ("learned anew before", 1),
+        ("repaired", 0),
+    ],
+)
+def test_the_account_finds_a_model_that_nobody_let_serve(settings: Settings, happened: str, unexplained: int) -> None:
+    engine, _ = _stored(settings)
+    with writing(engine) as connection:
+        rows = connection.execute(sa.select(windows.c.id, windows.c.start_ns).order_by(windows.c.id)).all()
+        for i, row in enumerate(rows):
+            bundle = "baseline-1" if i < 3 else "baseline-2"
+            connection.execute(windows.update().where(windows.c.id == row.id).values(bundle=bundle, score=1.0))
+        _happens(connection, happened, at_ns=rows[3].start_ns, before_ns=rows[1].start_ns)
+    with reading(engine) as connection:
+        found = account.champions(connection)
+    assert (found["unserved"], found["unexplained"]) == (0, unexplained)
+
+
+def _happens(connection: sa.Connection, what: str, *, at_ns: int, before_ns: int) -> None:
+    row = {"role": "baseline", "point_id": str(POINT), "bundle": "baseline-2", "former": "baseline-1"}
+    back = row | {"bundle": "baseline-1", "former": "baseline-2"}
+    promoted = {
+        "promoted": row,
+        "promoted elsewhere": row | {"point_id": "site/pump/other-end"},
+        "taken back": back | {"undone_ns": at_ns, "undone_why": "too many alarms"},
+        "promoted the other way": back,
+    }
+    if what in promoted:
+        connection.execute(promotions.insert().values(**promoted[what], at_ns=at_ns, run_id="r"))
+    elif what == "repaired":
+        give(connection, User("kim", "operator"), str(POINT), "repair", now_ns=at_ns)
+    elif what.startswith("learned anew"):
+        moment_ns = before_ns if what.endswith("before") else at_ns
+        note(connection, User("kim", "engineer"), "learn anew", target=str(POINT), why="", now_ns=moment_ns)
 
 
 def test_the_network_of_fault_kinds_is_decided_on_for_no_machine(settings: Settings) -> None:

@@ -26,7 +26,7 @@ from app.schema import alarms, points
 from app.settings import Settings
 from app.store import open_store, reading, writing
 from app.wire import Block
-from features.errors import ParameterError
+from features.errors import ParameterError, RacewayError
 
 __all__ = ["Crash", "Day", "Script", "settings_for"]
 
@@ -282,7 +282,9 @@ class Day:
             except DiedError:
                 self._deliver_again()
                 continue
-            assert number == self._flight.popleft()[0]
+            oldest, _, _ = self._flight.popleft()
+            if number != oldest:
+                raise RacewayError(f"ingest acknowledged batch {number}, {oldest} is the oldest in flight")
             self.duplicates += duplicates
             self.refused += refused
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,6 +18,7 @@ from app.access.audit import note
 from app.access.roles import User
 from app.alarms.register import HEALTH, follow, take
 from app.demo import account, report
+from app.demo.day import Day
 from app.demo.figures import FaultTime, Watching, by_kind, row_of
 from app.demo.limits import LimitAlarms
 from app.demo.page import render_page
@@ -27,7 +29,7 @@ from app.pipeline import Pipeline
 from app.schema import alarm_journal, alarms, blocks, promotions, retraining_runs, retraining_tasks, windows
 from app.settings import Settings
 from app.store import open_store, reading, writing
-from features.errors import ParameterError
+from features.errors import ParameterError, RacewayError
 from features.iso20816 import limits_named
 from models.alarm import AlarmConfig
 
@@ -177,6 +179,19 @@ def _happens(connection: sa.Connection, what: str, *, at_ns: int, before_ns: int
     elif what.startswith("learned anew"):
         moment_ns = before_ns if what.endswith("before") else at_ns
         note(connection, User("kim", "engineer"), "learn anew", target=str(POINT), why="", now_ns=moment_ns)
+
+
+def test_an_acknowledgement_of_another_batch_than_the_oldest_is_no_acknowledgement() -> None:
+    def waiting(*numbers: int) -> Any:
+        answers = iter([(1, 6, 2, 3)])
+        ingest = SimpleNamespace(answer=lambda: next(answers))
+        return SimpleNamespace(_flight=deque((n, [], None) for n in numbers), ingest=ingest, duplicates=0, refused=0)
+
+    day = waiting(1, 2)
+    Day._acknowledged(day, 1)
+    assert ([batch[0] for batch in day._flight], day.duplicates, day.refused) == ([2], 2, 3)
+    with pytest.raises(RacewayError, match="acknowledged batch 1, 2 is the oldest"):
+        Day._acknowledged(waiting(2, 3), 1)
 
 
 def test_the_network_of_fault_kinds_is_decided_on_for_no_machine(settings: Settings) -> None:

@@ -13,7 +13,17 @@ from features.errors import ParameterError
 from models.alarm import Alarm, AlarmConfig
 from models.rise import Rise
 
-__all__ = ["CONDITIONS", "Change", "Conditions", "Option", "Seen", "Standing", "alarming_of", "alarming_text"]
+__all__ = [
+    "CONDITIONS",
+    "Alarming",
+    "Change",
+    "Conditions",
+    "Option",
+    "Seen",
+    "Standing",
+    "alarming_of",
+    "alarming_text",
+]
 
 Option = float | int | str
 Alarming = Mapping[str, Option]

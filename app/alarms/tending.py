@@ -15,6 +15,7 @@ from app.alarms.broadcast import Broadcast
 from app.alarms.channels import channels_of
 from app.alarms.notices import Channel, tell
 from app.alarms.register import NO_DATA, end_shelves, follow
+from app.alarms.silence import is_silent
 from app.assets.register import alarming
 from app.forecast import renew
 from app.labels.workorders import OrderHook, send_orders
@@ -30,8 +31,6 @@ __all__ = ["run_tending", "tend"]
 _EVERY_S = 1.0
 # Trends change slowly, and all points are read for them.
 _FORECAST_EVERY_NS = 300_000_000_000
-# Periods that a node may miss before it counts as silent.
-_PERIODS = 3
 
 
 def tend(engine: Engine, channels: Sequence[Channel], *, now_ns: int, stale_ns: int, quiet_ns: int) -> None:
@@ -58,21 +57,16 @@ def tend(engine: Engine, channels: Sequence[Channel], *, now_ns: int, stale_ns: 
 
 def _follow_silences(connection: sa.Connection, *, now_ns: int, stale_ns: int) -> None:
     columns = (points.c.id, points.c.seen_ns, nodes.c.period_ms)
-    own = {key: given["stale_after_s"] for key, given in alarming(connection).items() if "stale_after_s" in given}
-    if not stale_ns and not own:
+    own = alarming(connection)
+    if not stale_ns and not any("stale_after_s" in given for given in own.values()):
         return
-    for row in connection.execute(sa.select(*columns).outerjoin(nodes)).all():
-        limit_ns = round(float(own[row.id]) * 1e9) if row.id in own else stale_ns
-        longest_ns = max(limit_ns, _PERIODS * (row.period_ms or 0) * 1_000_000) if limit_ns else 0
-        _follow_silence(connection, row.id, row.seen_ns, now_ns=now_ns, stale_ns=longest_ns)
+    for row in connection.execute(sa.select(*columns).outerjoin(nodes).where(points.c.seen_ns.is_not(None))).all():
+        given, period_ms = own.get(row.id), row.period_ms
+        silent = is_silent(row.seen_ns, given, stale_s=stale_ns / 1e9, period_ms=period_ms, now_ns=now_ns)
+        _follow_silence(connection, row.id, row.seen_ns, silent=silent, now_ns=now_ns)
 
 
-def _follow_silence(
-    connection: sa.Connection, point_id: str, seen_ns: int | None, *, now_ns: int, stale_ns: int
-) -> None:
-    if seen_ns is None:
-        return
-    silent = bool(stale_ns) and now_ns - seen_ns > stale_ns
+def _follow_silence(connection: sa.Connection, point_id: str, seen_ns: int, *, silent: bool, now_ns: int) -> None:
     why = f"nothing came for {(now_ns - seen_ns) / 1e9:.0f} s" if silent else ""
     if follow(connection, point_id, NO_DATA, active=silent, now_ns=now_ns, why=why):
         log("warning" if silent else "info", "point silent" if silent else "point speaks again", point=point_id)

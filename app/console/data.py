@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from sqlalchemy import Engine
 
 from app.access.audit import trail
 from app.access.roles import User
+from app.alarms.conditions import Alarming
+from app.alarms.silence import is_silent
+from app.assets.register import alarming
 from app.console.flows import MOST_PER_HOUR, Flow, PointBrief, blocks_per_hour, flow_of, point_briefs
 from app.console.queries import point_counts
 from app.console.setaside import set_aside_section
@@ -27,7 +30,6 @@ __all__ = ["data_page"]
 # Points whose blocks are read for a view; a filter finds the others.
 _SHOWN = 100
 _HOURS = 48
-_SILENT_NS = 60_000_000_000
 _LATE_S = 60.0
 # Share by which the rate that is seen may differ from the one that is said.
 _OFF = 0.01
@@ -44,7 +46,7 @@ def data_page(engine: Engine, settings: Settings, user: User) -> None:
 
     @st.fragment(run_every=10.0)
     def content() -> None:
-        _points(engine, text, trouble_first=order != "By name")
+        _points(engine, text, stale_s=settings.stale_after_s, trouble_first=order != "By name")
 
     content()
     _hours(engine, text)
@@ -52,21 +54,25 @@ def data_page(engine: Engine, settings: Settings, user: User) -> None:
     _disk(engine, settings)
 
 
-def _points(engine: Engine, text: str, *, trouble_first: bool) -> None:
+def _points(engine: Engine, text: str, *, stale_s: float, trouble_first: bool) -> None:
     now_ns = time.time_ns()
     counts = point_counts(engine)
     with reading(engine) as connection:
-        every = point_briefs(connection)
+        every, own = point_briefs(connection), alarming(connection)
+        silent = {one.id for one in every if _is_silent(one, own.get(one.id), stale_s=stale_s, now_ns=now_ns)}
         found = [one for one in every if text in one.id.lower() or text in one.name.lower()]
         if trouble_first:
             # Who is silent longest, then who lost most: this needs no block.
-            found.sort(key=lambda one: (not _is_silent(one, now_ns), -_trouble(counts.get(one.id, {})), one.id))
+            found.sort(key=lambda one: (one.id not in silent, -_trouble(counts.get(one.id, {})), one.id))
         flows = {one.id: flow_of(connection, one.id) for one in found[:_SHOWN]}
-    _summary(every, flows, counts, now_ns=now_ns)
+    _summary(every, flows, counts, silent=silent)
     if not found:
         st.caption("No such point." if every else "No point has sent anything yet.")
         return
-    rows = [_row(one, flows[one.id], counts.get(one.id, {}), now_ns=now_ns) for one in found[:_SHOWN]]
+    rows = [
+        _row(one, flows[one.id], counts.get(one.id, {}), silent=one.id in silent, now_ns=now_ns)
+        for one in found[:_SHOWN]
+    ]
     st.dataframe(rows, hide_index=True, height=min(38 + 35 * len(rows), 500), column_config=_CONFIG)
     more = f"{len(found) - _SHOWN} further points are not shown: find them by name. " if len(found) > _SHOWN else ""
     st.caption(
@@ -86,10 +92,10 @@ _CONFIG = {
 }
 
 
-def _is_silent(one: PointBrief, now_ns: int) -> bool:
-    # A node that reports each ten minutes is not silent in between.
-    patience_ns = max(_SILENT_NS, 3_000_000 * (one.period_ms or 0))
-    return one.seen_ns is None or now_ns - one.seen_ns > patience_ns
+def _is_silent(one: PointBrief, given: Alarming | None, *, stale_s: float, now_ns: int) -> bool:
+    if one.seen_ns is None:
+        return True
+    return is_silent(one.seen_ns, given, stale_s=stale_s, period_ms=one.period_ms, now_ns=now_ns)
 
 
 def _trouble(counted: Mapping[str, int]) -> int:
@@ -101,26 +107,27 @@ def _summary(
     flows: Mapping[str, Flow | None],
     counts: Mapping[str, Mapping[str, int]],
     *,
-    now_ns: int,
+    silent: Collection[str],
 ) -> None:
     known = [flow for flow in flows.values() if flow is not None]
     worst = max((flow.lag_s for flow in known), default=None)
     figures: dict[str, str | int] = {
         "Points": len(every),
-        "Silent": sum(_is_silent(one, now_ns) for one in every),
+        "Silent": len(silent),
         "Gaps": f"{sum(counted.get('gaps', 0) for counted in counts.values()):,}",
         "Longest delay": "unknown" if worst is None else f"{worst:.1f} s",
     }
     helps = {
-        "Silent": "For a minute; a node for three of its periods.",
+        "Silent": "By the rule of the alarm `no data`: `stale_after_s`, of the point or else the plant's.",
         "Gaps": "Blocks that never came, of all points.",
         "Longest delay": "From a block's end to its arrival, median of a point; of those shown.",
     }
     tiles(figures, helps=helps)
 
 
-def _row(one: PointBrief, flow: Flow | None, counted: Mapping[str, int], *, now_ns: int) -> dict[str, Any]:
-    silent = _is_silent(one, now_ns)
+def _row(
+    one: PointBrief, flow: Flow | None, counted: Mapping[str, int], *, silent: bool, now_ns: int
+) -> dict[str, Any]:
     return {
         "Point": one.id,
         "Last heard": f"{'△ ' if silent else ''}{ago(one.seen_ns, now_ns=now_ns)}",

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine
 
+from app.alarms.conditions import Alarming
 from app.alarms.register import NO_DATA, NODE_FAULT, Tag, tags
+from app.alarms.silence import is_silent
 from app.assets.register import alarming
 from app.attention import Facts, Level, Rise
 from app.console.queries import AlarmRow, open_alarms
@@ -104,8 +106,7 @@ def glances(engine: Engine, settings: Settings, *, now_ns: int) -> list[Glance]:
     for row in rows:
         line = lines.get(row.id, ())
         node, alarm = nodes.get(row.id), active.get(row.id)
-        stale_s = float(own.get(row.id, {}).get("stale_after_s", settings.stale_after_s))
-        silent = _silent(stale_s, row, node, now_ns)
+        silent = _silent(row, own.get(row.id), node, stale_s=settings.stale_after_s, now_ns=now_ns)
         facts = _facts(settings, row, node, alarm, standing.get(row.id, ()), line, zones.get(row.id), silent)
         facts = replace(facts, **_due(due.get(row.id)))
         level, rank = facts.level(now_ns=now_ns), facts.rank(now_ns=now_ns)
@@ -160,13 +161,12 @@ def _due(found: Forecast | None) -> dict[str, Any]:
     return {"due_ns": (earliest_ns, found.likely_ns, found.latest_ns), "due_words": found.reason}
 
 
-def _silent(stale_s: float, row: PointRow, node: Node | None, now_ns: int) -> str:
+def _silent(row: PointRow, given: Alarming | None, node: Node | None, *, stale_s: float, now_ns: int) -> str:
     """Since when a point is silent, by the rule of its `no data` alarm; empty where it is not."""
     if row.seen_ns is None:
         return "nothing has ever come"
-    # A node that reports each ten minutes is not silent in between.
-    limit_ns = max(stale_s * 1e9, 3e6 * ((node.period_ms or 0) if node else 0))
-    silent = stale_s and now_ns - row.seen_ns > limit_ns
+    period_ms = None if node is None else node.period_ms
+    silent = is_silent(row.seen_ns, given, stale_s=stale_s, period_ms=period_ms, now_ns=now_ns)
     return f"last heard of {ago(row.seen_ns, now_ns=now_ns)}" if silent else ""
 
 

@@ -6,11 +6,14 @@ import time
 
 import pytest
 import sqlalchemy as sa
+import streamlit as st
 from making import POINT, arrival, block
 from pages import acting_as, opened
 
 from app.access.audit import note, trail
 from app.access.roles import ForbiddenError, User
+from app.assets.model import Machine, Point
+from app.assets.register import enter
 from app.console import data, flows
 from app.console.flows import blocks_per_hour, flow_of, point_briefs
 from app.console.setaside import drop_set_aside, hex_dump, set_aside
@@ -94,6 +97,25 @@ def test_silent_points_stand_first_and_nodes_have_their_periods(filled: sa.Engin
     assert {metric.label: metric.value for metric in page.metric}["Silent"] == "1"
     page.text_input[0].input("c/c").run()
     assert list(page.dataframe[0].value["Point"]) == ["c/c/c"]
+
+
+def test_a_slow_sensor_is_silent_by_the_rule_of_its_alarm(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ns = time.time_ns()
+    ages_s = {"every-ten-minutes": 590, "gone": 7200, "daily": 7200, "watched": 590}
+    own = {"daily": Point(alarming={"stale_after_s": 90_000}), "watched": Point(alarming={"stale_after_s": 300})}
+    with writing(engine) as connection:
+        for name, age_s in ages_s.items():
+            save_point(connection, PointRow(f"a/m/{name}", name, seen_ns=now_ns - age_s * 10**9), new=True)
+        enter(connection, [Machine("a", "hall", "m", points=own)])
+    page = opened("data")
+    said = dict(zip(page.dataframe[0].value["Point"], page.dataframe[0].value["Last heard"], strict=True))
+    assert {key.split("/")[-1] for key, words in said.items() if words.startswith("△")} == {"gone", "watched"}
+    assert set(list(said)[:2]) == {"a/m/gone", "a/m/watched"}
+    assert {metric.label: metric.value for metric in page.metric}["Silent"] == "2"
+    # The settings of the page are read once.
+    st.cache_resource.clear()
+    monkeypatch.setenv("RACEWAY_STALE_AFTER_S", "0")
+    assert {metric.label: metric.value for metric in opened("data").metric}["Silent"] == "1"
 
 
 def test_what_was_set_aside_is_shown_with_its_reason_and_its_bytes(filled: sa.Engine) -> None:

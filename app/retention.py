@@ -1,7 +1,8 @@
 """Thinning of the store: recent waveforms and reports stay, those around alarms always, older reports one an hour.
 
-Waveforms of a stretch of time that somebody labelled stay, too: they are what a network can learn from. Thinning goes
-by portions, each of one transaction, and does not look again at what it left.
+Around an alarm of a zone or a rise, which may stand or chatter for years, waveforms stay where it was raised after an
+hour without a raise. Those of a stretch of time that somebody labelled stay, too: a network can learn from them. Thinning
+goes by portions, each of one transaction, and does not look again at what it left.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ from itertools import takewhile
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from app.alarms.register import RISING, SEVERITY, SEVERITY_HIGH
 from app.labels.records import VERDICTS
-from app.schema import alarms, blocks, labels, node_events, node_reports, points
+from app.schema import alarm_journal, alarms, blocks, labels, node_events, node_reports, points
 
 __all__ = ["Place", "Portion", "thin_reports", "thin_waveforms", "trim_events"]
 
+# Alarms without a verdict: `alarms` has none of them, the journal of steps has.
+_WITHOUT_VERDICT = (SEVERITY, SEVERITY_HIGH, RISING)
 # Waveforms and reports stay that lie within this time before an alarm is raised and after it is cleared.
 _AROUND_ALARM_NS = 60 * 1_000_000_000
 _HOUR_NS = 3_600_000_000_000
@@ -93,9 +97,30 @@ def thin_waveforms(
         one.end_ns > labels.c.first_ns,
         one.start_ns < labels.c.last_ns,
     )
-    gone = one.id.in_([place.id for place in looked]) & ~around & ~labelled
+    gone = one.id.in_([place.id for place in looked]) & ~around & ~labelled & ~_at_a_raise()
     dropped = connection.execute(blocks.update().where(gone).values(waveform=None)).rowcount
     return Portion(dropped, looked[-1], more=len(looked) == most)
+
+
+def _at_a_raise() -> sa.Exists:
+    """Whether a block lies around the raise of an alarm without a verdict; the journal's index leads there.
+
+    Of raises within an hour of one before none counts: at the edge of a zone an alarm chatters for as long as it may.
+    """
+    step, before = alarm_journal.c, alarm_journal.alias().c
+    chatters = sa.exists().where(
+        before.point_id == step.point_id,
+        before.tag == step.tag,
+        before.at_ns.between(step.at_ns - _HOUR_NS, step.at_ns - 1),
+        before.action == "raise",
+    )
+    return sa.exists().where(
+        step.point_id == blocks.c.point_id,
+        step.tag.in_(_WITHOUT_VERDICT),
+        step.at_ns.between(blocks.c.start_ns - _AROUND_ALARM_NS, blocks.c.end_ns + _AROUND_ALARM_NS),
+        step.action == "raise",
+        ~chatters,
+    )
 
 
 def thin_reports(

@@ -79,7 +79,9 @@ class Settings(BaseSettings):
     false_alarm_rate: float = Field(
         FALSE_ALARM_RATE, gt=0.0, le=LARGEST_RATE, description="Share of healthy windows that may pass the threshold"
     )
-    keep_waveforms_h: float = Field(6.0, gt=0.0, description="Hours that waveforms are kept, alarms' ones for ever")
+    keep_waveforms_h: float = Field(
+        6.0, gt=0.0, description="Hours that waveforms are kept; those around alarms and judged ones for ever"
+    )
     keep_reports_h: float = Field(
         168.0, gt=0.0, description="Hours that all reports of nodes are kept; then one an hour, alarms' ones for ever"
     )

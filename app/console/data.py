@@ -184,7 +184,8 @@ def _disk(engine: Engine, settings: Settings) -> None:
     tiles(figures | {"Free": "unknown" if free is None else _bytes_words(free)})
     _backup(engine)
     st.caption(
-        f"Waveforms are kept {settings.keep_waveforms_h:g} h, those around alarms for ever; all reports of nodes "
+        f"Waveforms are kept {settings.keep_waveforms_h:g} h; for ever those around alarms of scores and nodes, around "
+        "the raise of those of zones and rises, and of stretches that somebody judged. All reports of nodes are kept "
         f"{settings.keep_reports_h:g} h, then one an hour; events of nodes {settings.keep_events_h:g} h."
     )
 

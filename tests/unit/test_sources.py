@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from making import NOW_NS, POINT, arrivals
 
+from app.alarms.register import HEALTH, NO_DATA, RISING, SEVERITY, SEVERITY_HIGH
 from app.pipeline import Pipeline
 from app.replay import Track, play
 from app.retention import thin_waveforms
-from app.schema import alarms
+from app.schema import alarm_journal, alarms
 from app.settings import Settings, load_settings
 from app.severity import broad_band, zone_of
 from app.simulate import Episode, Watched, demo_plant
@@ -142,6 +143,39 @@ def test_old_waveforms_go_except_around_alarms(settings: Settings) -> None:
         assert thin_waveforms(connection, now_ns=NOW_NS + 3 * hour_ns, keep_h=2.0).dropped == 0
         connection.execute(alarms.delete())
         assert thin_waveforms(connection, now_ns=NOW_NS + 3 * hour_ns, keep_h=2.0).dropped == 4
+
+
+@pytest.mark.parametrize(
+    ("tag", "later_s", "action", "gone"),
+    [
+        (SEVERITY, -50, "raise", 0),
+        (SEVERITY_HIGH, 50, "raise", 0),
+        (RISING, 50, "raise", 0),
+        (SEVERITY, -70, "raise", 4),
+        (SEVERITY, 70, "raise", 4),
+        (SEVERITY, 50, "clear", 4),
+        (NO_DATA, 50, "raise", 4),
+    ],
+)
+def test_waveforms_stay_where_an_alarm_without_a_verdict_was_raised(
+    settings: Settings, tag: str, later_s: int, action: str, gone: int
+) -> None:
+    engine = open_store(settings.database, migrate=True)
+    pipeline = Pipeline(engine, settings)
+    pipeline.process(pipeline.prepare(arrivals(0, 4)), now_ns=NOW_NS)
+    at_ns, hour_ns = NOW_NS + later_s * 10**9, 3_600_000_000_000
+    step = {"point_id": str(POINT), "tag": tag, "at_ns": at_ns, "action": action}
+    step |= {"who": "raceway", "why": "", "before": "normal", "after": "unacknowledged"}
+    before = step | {"at_ns": at_ns - hour_ns}
+    with writing(engine) as connection:
+        connection.execute(alarm_journal.insert().values(**step))
+        connection.execute(alarm_journal.insert().values(**before | {"tag": HEALTH}))
+        connection.execute(alarm_journal.insert().values(**before | {"action": "clear"}))
+        assert thin_waveforms(connection, now_ns=NOW_NS + 3 * hour_ns, keep_h=2.0) == gone
+        if not gone:
+            # It chatters: the waveforms of the first raise stay, none of these.
+            connection.execute(alarm_journal.insert().values(**before))
+            assert thin_waveforms(connection, now_ns=NOW_NS + 3 * hour_ns, keep_h=2.0) == 4
 
 
 def test_settings_come_from_flags_before_environment_before_file(

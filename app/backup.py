@@ -25,12 +25,13 @@ import zstandard
 from app.settings import Settings
 from features.errors import RacewayError
 
-__all__ = ["BackupError", "Contents", "back_up", "restore"]
+__all__ = ["BackupError", "Contents", "back_up", "backs_up", "restore"]
 
 _MANIFEST, _DATABASE = "manifest.json", "raceway.db"
 _BUNDLES, _CANDIDATES, _REPORTS = _FOLDERS = "bundles", "candidates", "reports"
 # Beside the database: what SQLite would write over whichever file stands at its name.
 _LOGS = ("-wal", "-shm", "-journal")
+_SQLITE = "sqlite:///"
 _FORMAT = 1
 _CHUNK = 1 << 20
 
@@ -48,6 +49,11 @@ class Contents:
     made_ns: int
     version: str
     files: dict[str, str]
+
+
+def backs_up(settings: Settings) -> bool:
+    """Say whether this database is kept by `back_up`, as SQLite's alone is."""
+    return settings.database.startswith(_SQLITE)
 
 
 def back_up(settings: Settings, target: Path, *, progress: Progress) -> Contents:
@@ -177,11 +183,11 @@ def _put(unpacked: Path, settings: Settings, target: Path) -> None:
 
 
 def _database(settings: Settings, *, wanted: bool = True) -> Path:
-    if not settings.database.startswith("sqlite:///"):
+    if not backs_up(settings):
         raise BackupError(
             "the database is not SQLite; back it up with its own tools, such as pg_dump; copy the folders"
         )
-    path = Path(settings.database.removeprefix("sqlite:///"))
+    path = Path(settings.database.removeprefix(_SQLITE))
     if wanted and not path.exists():
         raise BackupError(f"there is no database at {path}; nothing to back up")
     return path

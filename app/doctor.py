@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import Literal
 
 from app.access.audit import Deed, trail
+from app.backup import backs_up
 from app.broker import port_is_free
 from app.mqtt import BrokerError, broker_of, protocol_of
 from app.settings import Settings
@@ -83,7 +84,7 @@ def _store(settings: Settings) -> list[Finding]:
     except StoreError as error:
         return [Finding("missing", "store", str(error))]
     watched = sum(row.state == "watching" for row in rows)
-    findings = [Finding("ok", "store", f"{len(rows)} points, {watched} watched"), _backup(backups)]
+    findings = [Finding("ok", "store", f"{len(rows)} points, {watched} watched"), _backup(settings, backups)]
     if champion is None:
         return [*findings, Finding("note", "diagnosis network", "none serves; run `raceway train diagnosis`")]
     if not (settings.bundles / champion).is_dir():
@@ -92,7 +93,9 @@ def _store(settings: Settings) -> list[Finding]:
     return [*findings, Finding("ok", "diagnosis network", champion)]
 
 
-def _backup(latest: list[Deed]) -> Finding:
+def _backup(settings: Settings, latest: list[Deed]) -> Finding:
+    if not latest and not backs_up(settings):
+        return Finding("note", "backup", "made with the database's own tools, such as pg_dump; copy the bundles, too")
     if not latest:
         return Finding("note", "backup", "none was ever made of this store; `raceway backup FILE` makes one")
     days = (time.time_ns() - latest[0].at_ns) / 86_400e9

@@ -1,8 +1,8 @@
 """Thinning of the store: recent waveforms and reports stay, those around alarms always, older reports one an hour.
 
 Around an alarm of a zone or a rise, which may stand or chatter for years, waveforms stay where it was raised after an
-hour without a raise. Those of a stretch of time that somebody labelled stay, too: a network can learn from them. Thinning
-goes by portions, each of one transaction, and does not look again at what it left.
+hour without a raise. Those of a stretch of time that somebody labelled stay, too: a network can learn from them.
+Thinning goes by portions, each of one transaction, and does not look again at what it left.
 """
 
 from __future__ import annotations

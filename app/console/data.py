@@ -17,6 +17,7 @@ from app.access.roles import User
 from app.alarms.conditions import Alarming
 from app.alarms.silence import is_silent
 from app.assets.register import alarming
+from app.backup import backs_up
 from app.console.flows import MOST_PER_HOUR, Flow, PointBrief, blocks_per_hour, flow_of, point_briefs
 from app.console.queries import point_counts
 from app.console.setaside import set_aside_section
@@ -182,7 +183,7 @@ def _disk(engine: Engine, settings: Settings) -> None:
     figures = {name.capitalize(): "unknown" if size is None else _bytes_words(size) for name, size in sizes.items()}
     free = shutil.disk_usage(settings.data_dir).free if settings.data_dir.exists() else None
     tiles(figures | {"Free": "unknown" if free is None else _bytes_words(free)})
-    _backup(engine)
+    _backup(engine, settings)
     st.caption(
         f"Waveforms are kept {settings.keep_waveforms_h:g} h; for ever those around alarms of scores and nodes, around "
         "the raise of those of zones and rises, and of stretches that somebody judged. All reports of nodes are kept "
@@ -190,10 +191,12 @@ def _disk(engine: Engine, settings: Settings) -> None:
     )
 
 
-def _backup(engine: Engine) -> None:
+def _backup(engine: Engine, settings: Settings) -> None:
     with reading(engine) as connection:
         latest = next(iter(trail(connection, target="backup", most=1)), None)
-    if latest is None:
+    if latest is None and not backs_up(settings):
+        st.caption("Backups are made with the database's own tools, such as pg_dump, and the bundles copied.")
+    elif latest is None:
         st.warning("Nothing says that this store was ever backed up: `raceway backup FILE` does it.")
     else:
         then = ago(latest.at_ns, now_ns=time.time_ns())

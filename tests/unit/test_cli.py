@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from app.cli import _COMMANDS, _raceway
-from app.settings import Settings
+from app.doctor import _backup
+from app.settings import Settings, load_settings
 from features.analyses import ANALYSES
 from features.contract import BASELINE, FULL, NODE, WATCHED, Profile
 
@@ -134,6 +135,13 @@ def test_doctor_says_how_old_the_backup_is(settings: Settings, tmp_path: Path) -
     assert "none was ever made of this store" in _run(settings, "doctor").output
     assert _run(settings, "backup", str(tmp_path / "kept.tar.zst")).exit_code == 0
     assert re.search(r"ok +backup +kept\.tar\.zst, 0\.0 days ago", _run(settings, "doctor").output)
+
+
+def test_doctor_does_not_send_to_a_backup_that_refuses(settings: Settings) -> None:
+    other = _backup(load_settings(database_url="postgresql://plant/raceway"), [])
+    assert (other.verdict, "raceway backup" in other.detail) == ("note", False)
+    assert "pg_dump" in other.detail
+    assert "raceway backup FILE" in _backup(settings, []).detail
 
 
 def test_points_of_an_empty_store(settings: Settings) -> None:

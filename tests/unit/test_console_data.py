@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 import streamlit as st
 from making import POINT, arrival, block
-from pages import acting_as, opened
+from pages import acting_as, drawn, opened
 
 from app.access.audit import note, trail
 from app.access.roles import ForbiddenError, User
@@ -63,6 +63,20 @@ def test_rates_delay_and_counts_of_a_point_are_said(filled: sa.Engine) -> None:
         note(connection, _ADA, "back up", target="backup", why="monday.tar.zst", now_ns=time.time_ns())
     said = [caption.value for caption in opened("data").caption]
     assert any(text.endswith("by Ada, as monday.tar.zst.") for text in said)
+
+
+def _draw_backup(database, settings):  # type: ignore[no-untyped-def]  # Streamlit runs the text of it alone
+    from app.console.data import _backup
+    from app.store import open_store
+
+    _backup(open_store(database), settings)
+
+
+def test_where_backup_refuses_the_databases_own_tools_are_named(engine: sa.Engine, settings: Settings) -> None:
+    other = settings.model_copy(update={"database_url": "postgresql://plant/raceway"})
+    shown = drawn(_draw_backup, str(engine.url), other)
+    assert not shown.warning
+    assert "the database's own tools, such as pg_dump" in shown.caption[0].value
 
 
 def test_a_rate_that_is_not_the_one_said_and_a_clock_that_is_ahead_are_marked(filled: sa.Engine) -> None:

@@ -244,24 +244,24 @@ def kept_spans(engine: Engine, point_id: str, *, since_ns: int = 0, most: int) -
         if len(ends) <= most:
             return list(ends)
         latest = connection.execute(sa.select(end_ns).where(own).order_by(end_ns.desc()).limit(1)).scalar_one()
-        step_ns = latest - ends[0]
+        first_ns, step_ns = ends[0], latest - ends[0]
         # Where pauses swallow steps, shorter ones find more; of a step of none there are enough, as was seen.
         ends = []
         while len(ends) < most:
             step_ns //= 4
-            ends = sorted({*connection.execute(_strides(own, step_ns)).scalars(), latest})
+            ends = sorted({*connection.execute(_strides(point_id, first_ns, step_ns)).scalars(), latest})
     return [ends[round(i)] for i in np.linspace(0, len(ends) - 1, most)]
 
 
-def _strides(own: sa.ColumnElement[bool], step_ns: int) -> sa.Select[Any]:
-    """The first end of blocks, and from each the first that is more than a step later: one look-up for each."""
+def _strides(point_id: str, first_ns: int, step_ns: int) -> sa.Select[Any]:
+    """From the first end of a block, the next one that is more than a step later, and so on: one look-up for each."""
     end_ns = blocks.c.end_ns
-    begun = sa.select(sa.select(end_ns).where(own).order_by(end_ns).limit(1).scalar_subquery().label("end_ns"))
-    found = begun.cte("found", recursive=True)
-    later = sa.select(end_ns).where(own, end_ns > found.c.end_ns + step_ns).order_by(end_ns).limit(1)
-    following = later.scalar_subquery().correlate(found)
-    found = found.union_all(sa.select(following).where(found.c.end_ns.is_not(None)))
-    return sa.select(found.c.end_ns).where(found.c.end_ns.is_not(None)).order_by(found.c.end_ns)
+    found = sa.select(sa.cast(first_ns, sa.BigInteger).label("end_ns")).cte("found", recursive=True)
+    # No other bound beside: SQLite would begin at that, and pass every block in between anew for each stride.
+    later = sa.select(end_ns).where(_kept(point_id), end_ns > found.c.end_ns + step_ns).order_by(end_ns).limit(1)
+    following = sa.select(later.scalar_subquery().correlate(found)).where(found.c.end_ns.is_not(None))
+    strides = found.union_all(following)
+    return sa.select(strides.c.end_ns).where(strides.c.end_ns.is_not(None)).order_by(strides.c.end_ns)
 
 
 def excerpt_near(

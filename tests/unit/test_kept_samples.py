@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -81,3 +82,21 @@ def test_each_look_goes_by_the_index_of_what_is_kept(engine: Engine) -> None:
     with plans_of(engine) as plans:
         nearest_kept(engine, _POINT, 50 * _S)
     assert all("kept_by_end" in plan for plan in plans if "blocks" in plan)
+
+
+def test_spans_cost_no_more_where_more_is_kept(engine: Engine) -> None:
+    work: list[int] = []
+
+    def begin(connection: Any, cursor: Any, *_: Any) -> None:
+        del connection
+        cursor.connection.set_progress_handler(lambda: work.append(1), 100)
+
+    cost = []
+    for seconds in (range(2_000), range(2_000, 20_000)):
+        _insert(engine, seconds)
+        sa.event.listen(engine, "before_cursor_execute", begin)
+        work.clear()
+        assert len(kept_spans(engine, _POINT, most=40)) == 40
+        sa.event.remove(engine, "before_cursor_execute", begin)
+        cost.append(len(work))
+    assert cost[1] <= 2 * cost[0]

@@ -163,7 +163,7 @@ def progress_of(connection: Connection, run: Run) -> Progress:
     """Say how far a run is that is not done."""
     own = _one.run_id == run.id
     counts = sa.select(sa.func.count(), sa.func.count(_one.outcome)).where(own)
-    total, done = connection.execute(counts).one().tuple()
+    total, done = connection.execute(counts).one()
     query = sa.select(retraining_tasks).where(own & _one.outcome.is_(None)).order_by(_one.point_id)
     left = sorted(_tasks(connection.execute(query)), key=lambda task: _ORDER.index(task.role))
     # A step that was begun is counted before it is taken; of one that is done, the next is due.

@@ -364,7 +364,7 @@ def test_a_run_that_is_gone_on_with_promotes_nothing_while_an_alarm_stands(setti
 def test_an_alarm_of_the_last_moment_keeps_the_champion_and_a_rejected_one_does_not(
     engine: Engine, settings: Settings
 ) -> None:
-    champion = _point(engine).bundle
+    champion, settings = _point(engine).bundle, settings.model_copy(update={"retrain_kinds": False})
 
     def hook(place: str) -> None:
         if place == f"baseline {POINT} promote worked":

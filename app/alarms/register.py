@@ -28,11 +28,13 @@ __all__ = [
     "Priority",
     "Tag",
     "act",
+    "active_at",
     "end_shelves",
     "end_watched",
     "follow",
     "journal",
     "set_priority",
+    "shelves_over",
     "standing",
     "tags",
     "take",
@@ -186,11 +188,15 @@ def end_watched(connection: Connection, point_id: str, *, now_ns: int, why: str)
     return ended[0]
 
 
+def shelves_over(connection: Connection, *, now_ns: int) -> bool:
+    """Say whether the time of any shelf has come."""
+    return connection.execute(sa.select(alarm_tags.c.tag).where(_ripe(now_ns)).limit(1)).first() is not None
+
+
 def end_shelves(connection: Connection, *, now_ns: int) -> list[Tag]:
     """End the shelves whose time has come; the alarms that came back."""
-    ripe = (alarm_tags.c.until_ns.is_not(None)) & (alarm_tags.c.until_ns <= now_ns)
     back = []
-    for stored in _read(connection, sa.select(alarm_tags).where(ripe).with_for_update()):
+    for stored in _read(connection, sa.select(alarm_tags).where(_ripe(now_ns)).with_for_update()):
         ended = due(stored.alarm, now_ns=now_ns)
         if ended is not None:
             alarm, entry = ended
@@ -236,6 +242,12 @@ def tags(connection: Connection, *, waiting: bool = False) -> list[Tag]:
     return sorted(kept, key=lambda one: (-PRIORITIES.index(one.priority), one.alarm.since_ns, one.point_id, one.tag))
 
 
+def active_at(connection: Connection, tag: str) -> set[str]:
+    """Points at which the condition of an alarm holds, a hidden one too."""
+    own = (alarm_tags.c.tag == tag) & alarm_tags.c.active
+    return set(connection.execute(sa.select(alarm_tags.c.point_id).where(own)).scalars())
+
+
 def standing(connection: Connection, point_ids: Collection[str]) -> set[tuple[str, str]]:
     """Give point and tag of the alarms of some points whose condition holds, hidden ones too."""
     own = alarm_tags.c.point_id.in_(point_ids) & alarm_tags.c.active
@@ -252,6 +264,10 @@ def journal(
         query = query.where(alarm_journal.c.point_id == point_id)
     ordered = query.order_by(alarm_journal.c.at_ns.desc(), alarm_journal.c.id.desc()).limit(most)
     return [_journal_row(row) for row in connection.execute(ordered)]
+
+
+def _ripe(now_ns: int) -> sa.ColumnElement[bool]:
+    return alarm_tags.c.until_ns.is_not(None) & (alarm_tags.c.until_ns <= now_ns)
 
 
 def _own(point_id: str, tag: str) -> sa.ColumnElement[bool]:

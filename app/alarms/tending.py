@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from app.alarms.broadcast import Broadcast
 from app.alarms.channels import channels_of
 from app.alarms.notices import Channel, tell
-from app.alarms.register import NO_DATA, end_shelves, follow
+from app.alarms.register import NO_DATA, active_at, end_shelves, follow, shelves_over
 from app.alarms.silence import is_silent
 from app.assets.register import alarming
 from app.forecast import renew
@@ -24,7 +24,7 @@ from app.mqtt import broker_of
 from app.publisher import Publisher
 from app.schema import nodes, points
 from app.settings import Settings
-from app.store import open_store, writing
+from app.store import open_store, reading, writing
 
 __all__ = ["run_tending", "tend"]
 
@@ -47,23 +47,40 @@ def tend(engine: Engine, channels: Sequence[Channel], *, now_ns: int, stale_ns: 
     quiet_ns : int
         As `tell` has it.
     """
-    with writing(engine) as connection:
-        for back in end_shelves(connection, now_ns=now_ns):
-            log("info", "shelf ended", point=back.point_id, tag=back.tag, state=back.alarm.state)
-        _follow_silences(connection, now_ns=now_ns, stale_ns=stale_ns)
+    _end_shelves(engine, now_ns=now_ns)
+    _follow_silences(engine, now_ns=now_ns, stale_s=stale_ns / 1e9)
     for channel in channels:
         tell(engine, channel, now_ns=now_ns, quiet_ns=quiet_ns)
 
 
-def _follow_silences(connection: sa.Connection, *, now_ns: int, stale_ns: int) -> None:
+def _end_shelves(engine: Engine, *, now_ns: int) -> None:
+    with reading(engine) as connection:
+        ripe = shelves_over(connection, now_ns=now_ns)
+    if ripe:
+        with writing(engine) as connection:
+            for back in end_shelves(connection, now_ns=now_ns):
+                log("info", "shelf ended", point=back.point_id, tag=back.tag, state=back.alarm.state)
+
+
+def _follow_silences(engine: Engine, *, now_ns: int, stale_s: float) -> None:
+    """Raise and clear `no data`; whoever writes waits for nobody where nothing changed, which is nearly always."""
     columns = (points.c.id, points.c.seen_ns, nodes.c.period_ms)
-    own = alarming(connection)
-    if not stale_ns and not any("stale_after_s" in given for given in own.values()):
+    with reading(engine) as connection:
+        own, known = alarming(connection), active_at(connection, NO_DATA)
+        rows = connection.execute(sa.select(*columns).outerjoin(nodes).where(points.c.seen_ns.is_not(None))).all()
+    changed = [
+        (row, silent)
+        for row in rows
+        for silent in [is_silent(row.seen_ns, own.get(row.id), stale_s=stale_s, period_ms=row.period_ms, now_ns=now_ns)]
+        if silent != (row.id in known)
+    ]
+    if not changed:
         return
-    for row in connection.execute(sa.select(*columns).outerjoin(nodes).where(points.c.seen_ns.is_not(None))).all():
-        given, period_ms = own.get(row.id), row.period_ms
-        silent = is_silent(row.seen_ns, given, stale_s=stale_ns / 1e9, period_ms=period_ms, now_ns=now_ns)
-        _follow_silence(connection, row.id, row.seen_ns, silent=silent, now_ns=now_ns)
+    with writing(engine) as connection:
+        for row, silent in changed:
+            # What came meanwhile ends a silence before it is said.
+            if connection.execute(sa.select(points.c.seen_ns).where(points.c.id == row.id)).scalar() == row.seen_ns:
+                _follow_silence(connection, row.id, row.seen_ns, silent=silent, now_ns=now_ns)
 
 
 def _follow_silence(connection: sa.Connection, point_id: str, seen_ns: int, *, silent: bool, now_ns: int) -> None:

@@ -484,6 +484,24 @@ def test_a_point_that_falls_silent_is_noticed_and_its_return_too(engine: sa.Engi
     assert at(171) == {("a/m00/p0", NO_DATA): "returned"}
 
 
+def test_silence_ends_where_none_is_told_any_more_and_nothing_is_written_without_a_change(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(engine) as connection:
+        connection.execute(points.update().where(points.c.id == "a/m00/p0").values(seen_ns=100 * _S))
+
+    def at(now_s: int, *, stale_s: int) -> list[str]:
+        tend(engine, [], now_ns=now_s * _S, stale_ns=stale_s * _S, quiet_ns=_QUIET)
+        with reading(engine) as connection:
+            return [one.alarm.state for one in tags(connection)]
+
+    assert at(161, stale_s=60) == ["unacknowledged"]
+    with monkeypatch.context() as patch:
+        patch.setattr(tending, "writing", lambda _: pytest.fail("ingest was kept waiting"))
+        assert at(162, stale_s=60) == ["unacknowledged"]
+    assert at(163, stale_s=0) == ["returned"]
+
+
 def test_a_point_may_be_silent_for_as_long_as_was_entered_for_it(engine: sa.Engine) -> None:
     given = {"p0": Point(alarming={"stale_after_s": 600}), "p1": Point(alarming={"stale_after_s": 0})}
     with writing(engine) as connection:

@@ -214,8 +214,15 @@ def _divided(
 
 
 def places_of(connection: Connection, row: PointRow) -> Places:
-    """All windows of a point since it began to learn, of today's features, in time order."""
+    """Windows of a point since it began to learn, of today's features, in time order.
+
+    Once the point is watched, those that no model judged are left out: while a bundle could not be read, nothing would
+    have told of a fault.
+    """
     own = (windows.c.point_id == row.id) & (windows.c.id > row.baseline_after) & (windows.c.contract == WATCHED.hash)
+    watched = connection.execute(sa.select(sa.func.min(windows.c.id)).where(own, windows.c.score.is_not(None))).scalar()
+    if watched is not None:
+        own &= windows.c.score.is_not(None) | (windows.c.id < watched)
     columns = (windows.c.id, windows.c.start_ns, windows.c.end_ns)
     query = sa.select(*columns).where(own).order_by(windows.c.start_ns, windows.c.id)
     # Of a month of a point that never pauses, the rows would be gigabytes, and these are hundreds of megabytes.

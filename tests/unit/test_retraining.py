@@ -416,6 +416,18 @@ def test_no_two_parts_of_a_selection_share_a_sample(engine: Engine) -> None:
     assert not np.isin(near, healthy).any()
 
 
+def test_what_no_model_judged_of_a_point_that_is_watched_is_left_out(engine: Engine) -> None:
+    row = _point(engine)
+    with reading(engine) as connection:
+        before = places_of(connection, row)
+    unjudged = before.ids[120:125].tolist()
+    with writing(engine) as connection:
+        connection.execute(windows.update().where(windows.c.id.in_(unjudged)).values(score=None, threshold=None))
+        after = places_of(connection, row)
+    # The healthy start was judged by nobody either, and stays.
+    assert after.ids.tolist() == [one for one in before.ids.tolist() if one not in unjudged]
+
+
 def test_a_young_point_waits(engine: Engine) -> None:
     with reading(engine) as connection, pytest.raises(NotReadyError, match="264 are wanted"):
         select(

@@ -158,7 +158,7 @@ def test_an_alarm_that_is_no_verdict_labels_no_window(engine: sa.Engine, setting
         follow(connection, _POINT, tag, active=True, now_ns=5 * _S)
     with reading(engine) as connection:
         marked = tags(connection)
-    assert [one.tag for one in marked] == [HEALTH, tag]
+    assert {one.tag for one in marked} == {HEALTH, tag}
     page = drawn(_draw_controls, settings.database, marked, User("kim", "operator"))
     _press(page, "label reject")
     words = f"Refused: the alarm {tag!r} of {_POINT} is no verdict to be judged; unmark it."

@@ -14,6 +14,7 @@ from pages import acting_as, opened, press
 from updating_nodes import CONTRACT, KEY, model_image
 
 from app.access.roles import User
+from app.console.words import plain
 from app.fleet.candidates import keep_image, lay
 from app.fleet.costs import cost_of
 from app.fleet.nodes import Node
@@ -69,7 +70,7 @@ def test_without_a_roll_out_the_page_says_what_begins_one(engine: sa.Engine) -> 
 def test_a_halted_roll_out_is_said_above_the_nodes(engine: sa.Engine) -> None:
     _begun(engine, halted=True)
     page = opened("nodes")
-    assert page.error[0].value == "Roll-out 1 of version 6 is halted: halted by kim: wait"
+    assert page.error[0].value == f"Roll-out 1 of version 6 is halted: {plain('halted by kim: wait')}"
     assert len(page.dataframe[0].value) == 3
 
 

@@ -129,8 +129,10 @@ def test_each_of_a_crew_is_given_one_core_before_it_imports_anything(
     run = Run("1", NOW_NS, None, "running", Options())
     with crew(store, settings.model_copy(update={"retrain_processes": 2})) as by:
         assert by.take(run, Task("1", BASELINE, "no/such/point"), NOW_NS).outcome == "waiting"
-        # What a process was started with, whatever it set itself since.
-        environments = [Path(f"/proc/{one}/environ").read_bytes().split(b"\0") for one in _crew()]
+        # What a process was started with, whatever it set itself since; until it is, it has its parent's.
+        processes = [Path(f"/proc/{one}") for one in _crew()]
+        started = [process for process in processes if b"spawn_main" in (process / "cmdline").read_bytes()]
+        environments = [(process / "environ").read_bytes().split(b"\0") for process in started]
     assert environments
     for environment in environments:
         assert f"OPENBLAS_NUM_THREADS={own or 1}".encode() in environment
@@ -145,9 +147,16 @@ def _found(task: Task) -> tuple[str, str | None, object]:
 def test_a_run_whose_process_was_killed_is_gone_on_with(copied: Callable[[str, int], tuple[Engine, Settings]]) -> None:
     engine, settings = copied("short of memory", 2)
 
+    began, killed = list[str](), threading.Event()
+
     def kill(place: str) -> None:
-        if place.endswith("drift worked"):
+        if place.endswith("drift begun"):
+            began.append(place)
+            if len(began) == 2:
+                killed.wait(60.0)
+        if place.endswith("drift worked") and not killed.is_set():
             os.kill(_crew()[0], signal.SIGKILL)
+            killed.set()
 
     with pytest.raises(CrewLostError, match=r"was killed \(is memory short\?\); the next run goes on with it"):
         run_job(engine, settings, hook=kill)

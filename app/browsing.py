@@ -131,6 +131,10 @@ class Browser:
         boxes = self._chrome.execute_script("return window.racewayWatch ? window.racewayWatch.exceptions() : []")
         return [*logged, *map(str, boxes)]
 
+    def run(self, script: str) -> None:
+        """Run a script in the page."""
+        self._chrome.execute_script(script)
+
     def text(self) -> str:
         """All that the page shows, charts apart."""
         return str(self._chrome.execute_script("return document.body.innerText"))

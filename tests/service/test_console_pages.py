@@ -69,3 +69,17 @@ def test_a_page_is_drawn_answers_and_fits_a_phone(
     finally:
         browser.resize(1280, 1500)
     assert browser.errors() == []
+
+
+def test_an_answer_that_comes_within_one_task_of_the_page_is_seen(
+    console: str, browser: Browser, by_page: dict[str, Visit]
+) -> None:
+    visit = by_page["audit"]
+    browser.visit(console + visit.path, main=visit.main)
+    busy_ms = 1500
+    # The whole run's messages wait for the page, which takes them in together: nothing on it ever says "running".
+    browser.run(
+        "addEventListener('keydown', (event) => event.key === 'Enter' && setTimeout(() => {"
+        f" const begun = performance.now(); while (performance.now() - begun < {busy_ms}); }}, 0))"
+    )
+    assert browser.interact(*visit.does[0]) > busy_ms

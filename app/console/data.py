@@ -156,14 +156,18 @@ def _lag_words(flow: Flow) -> str:
     return "△ late" if flow.lag_s > _LATE_S else ""
 
 
+@st.fragment
 def _hours(engine: Engine, text: str) -> None:
-    """Blocks per hour of one point, where pauses show."""
+    """Blocks per hour of one point, where pauses show; drawn once it is opened: a browser needs long for it."""
     with reading(engine) as connection:
         ids = [one.id for one in point_briefs(connection) if text in one.id.lower() or text in one.name.lower()]
     if not ids:
         return
     asked = st.query_params.get("point")
-    with st.expander("Blocks per hour of a point", expanded=asked in ids):
+    opened = st.expander("Blocks per hour of a point", expanded=asked in ids, on_change="rerun")
+    if not opened.open:
+        return
+    with opened:
         point_id = st.selectbox("Point", ids, index=ids.index(asked) if asked in ids else 0)
         with reading(engine) as connection:
             counted = blocks_per_hour(connection, point_id, now_ns=time.time_ns(), hours=_HOURS)

@@ -37,6 +37,8 @@ __all__ = ["Event", "events_of", "trend_view"]
 SPANS_D = {"1 day": 1, "7 days": 7, "30 days": 30, "90 days": 90, "everything": None}
 _MOST = 2200
 _ALARMS, _EVENTS = 50, 100
+# Up to as many points are drawn as such: a browser draws each by itself, and more would run into one band.
+_DOTS = 100
 _KEPT = 40
 _SPAN_S = 2.0
 _SCORE, _SPEED, _LOAD = "anomaly score", "shaft speed", "load"
@@ -169,9 +171,8 @@ def _chart(
     stamps = curve.time_ns[known] / 1e6
     style = {"color": BLUE, "width": 1.5}
     name = feature_words(curve.name)
-    figure.add_scatter(
-        x=times, y=shown, customdata=stamps, mode="lines+markers", line=style, marker={"size": 4}, name=name
-    )
+    mode = "lines+markers" if len(times) <= _DOTS else "lines"
+    figure.add_scatter(x=times, y=shown, customdata=stamps, mode=mode, line=style, marker={"size": 4}, name=name)
     if curve.threshold is not None:
         limit = curve.threshold[known]
         figure.add_scatter(x=times, y=limit, mode="lines", line={"color": RED, "dash": "dash"}, name="threshold")

@@ -179,6 +179,12 @@ def test_hours_without_a_block_show(filled: sa.Engine) -> None:
     assert sum(counted[1:4]) == 4
 
 
+@pytest.mark.usefixtures("filled")
+def test_hours_are_read_once_they_are_opened() -> None:
+    assert "Point" not in [one.label for one in opened("data").selectbox]
+    assert "Point" in [one.label for one in opened("data", point=str(POINT)).selectbox]
+
+
 def test_a_fast_point_has_no_hours_without_a_block(filled: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """All hours together were counted up to a bound, so that the older ones showed an outage."""
     now_ns = time.time_ns()
@@ -190,11 +196,11 @@ def test_a_fast_point_has_no_hours_without_a_block(filled: sa.Engine, monkeypatc
             connection.execute(blocks.update().where(own).values(end_ns=now_ns - hour * _HOUR_NS))
         assert blocks_per_hour(connection, str(POINT), now_ns=now_ns, hours=5) == [0, 3, 3, 3, 3]
     said = "Of an hour no more than 4 blocks are counted: the highest bars are higher."
-    assert said not in [one.value for one in opened("data").caption]
+    assert said not in [one.value for one in opened("data", point=str(POINT)).caption]
     with writing(filled) as connection:
         connection.execute(blocks.update().where(blocks.c.sequence < 6).values(end_ns=now_ns))
         assert blocks_per_hour(connection, str(POINT), now_ns=now_ns, hours=5) == [0, 3, 3, 0, 4]
-    assert said in [one.value for one in opened("data").caption]
+    assert said in [one.value for one in opened("data", point=str(POINT)).caption]
 
 
 def test_bytes_are_shown_in_lines() -> None:

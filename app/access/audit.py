@@ -32,9 +32,9 @@ def note(connection: Connection, user: User, action: str, *, target: str, why: s
     )
 
 
-def note_refused(connection: Connection, name: str, *, target: str, now_ns: int) -> None:
+def note_refused(connection: Connection, name: str, *, target: str, why: str = "", now_ns: int) -> None:
     """Write down that somebody was refused who gave a name and came from an address; they have no role."""
-    row = {"at_ns": now_ns, "who": name, "role": "", "action": "log-in refused", "target": target, "why": ""}
+    row = {"at_ns": now_ns, "who": name, "role": "", "action": "log-in refused", "target": target, "why": why}
     connection.execute(audit.insert().values(**row))
 
 

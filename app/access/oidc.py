@@ -14,7 +14,7 @@ from typing import Any
 from app.access.passwords import AccountError
 from app.access.roles import ROLES, Role, User
 
-__all__ = ["oidc_configured", "oidc_user"]
+__all__ = ["name_of", "oidc_configured", "oidc_user"]
 
 
 def oidc_configured() -> bool:
@@ -38,6 +38,11 @@ def _secrets(path: Path) -> Mapping[str, Any]:
         raise AccountError(f"{path} cannot be read as TOML ({type(error).__name__})") from None
 
 
+def name_of(claims: Mapping[str, Any]) -> str:
+    """Give the name that somebody goes by here, empty if the claims have none."""
+    return next((str(claims[key]) for key in ("email", "preferred_username", "sub") if claims.get(key)), "")
+
+
 def oidc_user(claims: Mapping[str, Any], *, claim: str, roles: Mapping[str, Role]) -> User | None:
     """Give whom the claims of an identity token name, with the highest role that they give; None without one.
 
@@ -58,7 +63,7 @@ def oidc_user(claims: Mapping[str, Any], *, claim: str, roles: Mapping[str, Role
     >>> oidc_user(claims, claim="email", roles={"kim@plant": "admin"}).role
     'admin'
     """
-    name = next((str(claims[key]) for key in ("email", "preferred_username", "sub") if claims.get(key)), "")
+    name = name_of(claims)
     if not name or (claim == "email" and claims.get("email_verified", True) not in (True, "true")):
         return None
     found: Any = claims

@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from app.access.oidc import oidc_configured, oidc_user
+from app.access.oidc import oidc_configured
 from app.access.passwords import AccountError, accounts_of
 from app.access.roles import User
 from app.access.sessions import user_of
+from app.access.signons import signed_on
 from app.settings import Settings
 from app.store import reading
 
@@ -89,5 +90,5 @@ def recognised(
         if user is not None:
             return user
     if claims and oidc_configured():
-        return oidc_user(claims, claim=settings.oidc_claim, roles=settings.oidc_roles)
+        return signed_on(settings, claims)
     return None

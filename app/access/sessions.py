@@ -13,13 +13,13 @@ from app.access.passwords import Account
 from app.access.roles import User
 from app.schema import sessions
 
-__all__ = ["close", "close_all", "open_session", "user_of"]
+__all__ = ["close", "close_all", "forget_ended", "open_session", "user_of"]
 
 
 def open_session(connection: Connection, name: str, *, now_ns: int, hours: float) -> str:
     """Open a session and give its token, of which only the hash is kept; sessions that have ended are forgotten."""
     token = secrets.token_urlsafe(32)
-    connection.execute(sessions.delete().where(sessions.c.ends_ns <= now_ns))
+    forget_ended(connection, now_ns=now_ns)
     ends_ns = now_ns + round(hours * 3_600_000_000_000)
     connection.execute(sessions.insert().values(token_hash=_hash(token), name=name, opened_ns=now_ns, ends_ns=ends_ns))
     return token
@@ -37,6 +37,11 @@ def user_of(connection: Connection, token: str | None, accounts: Mapping[str, Ac
     if account is None or account.changed_ns > row.opened_ns:
         return None
     return User(account.name, account.role)
+
+
+def forget_ended(connection: Connection, *, now_ns: int) -> None:
+    """Drop the sessions whose time is over."""
+    connection.execute(sessions.delete().where(sessions.c.ends_ns <= now_ns))
 
 
 def close(connection: Connection, token: str) -> None:

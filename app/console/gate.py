@@ -6,6 +6,7 @@ name lead here), from pages under another name, or through a proxy that says so 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Literal
 from urllib.parse import quote, urlsplit
@@ -18,7 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.oidc import oidc_configured
 from app.access.opening import COOKIE, is_loopback, is_open, recognised
-from app.console.provider import provider_vouches
+from app.access.signons import note_sign_on
+from app.console.origin import address_of
+from app.console.provider import provider_claims, provider_vouches
 from app.settings import Settings
 from features.errors import RacewayError
 
@@ -76,6 +79,8 @@ class Gate:
                 return {"type": "websocket.disconnect", "code": 1008}
             return message
 
+        if verdict == "provider":
+            await run_in_threadpool(self._note, HTTPConnection(scope))
         if verdict in _PASSING:
             await self._app(scope, watched, send)
         else:
@@ -88,10 +93,15 @@ class Gate:
                 return "local" if self._is_local(request) else "not here"
             if recognised(self._engine(), self._settings, token=request.cookies.get(COOKIE)) is not None:
                 return "session"
-            # As whom, and with which role if any, only the script can tell: Streamlit keeps the claims to itself.
+            # With which role, if any, the script asks: whoever has none is to be told so.
             return "provider" if oidc_configured() and provider_vouches(request.cookies) else "log in"
         except RacewayError:
             return "broken"
+
+    def _note(self, request: HTTPConnection) -> None:
+        claims, address = provider_claims(request.cookies), address_of(request)
+        if claims:
+            note_sign_on(self._engine(), self._settings, claims, address=address, now_ns=time.time_ns())
 
     def _is_local(self, request: HTTPConnection) -> bool:
         # A proxy may give our own name as `Host` and add nothing; the browser still says where its page came from.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote
 
 from anyio import CapacityLimiter, to_thread
 from sqlalchemy import Engine
@@ -22,13 +22,15 @@ from app.access.opening import COOKIE
 from app.access.passwords import AccountError, accounts_of, matches
 from app.access.roles import User
 from app.access.sessions import close, open_session, user_of
+from app.access.signons import WHY, signed_on
 from app.access.throttle import Throttle
-from app.console.provider import PROVIDER_COOKIE, WAY_OUT, way_in
+from app.console.origin import address_of, hold, is_from_here, way_back
+from app.console.provider import PROVIDER_COOKIE, WAY_OUT, provider_claims, way_in
 from app.settings import Settings
 from app.store import writing
 from features.errors import RacewayError
 
-__all__ = ["TO_PROVIDER", "login_routes", "way_back"]
+__all__ = ["TO_PROVIDER", "login_routes"]
 
 TO_PROVIDER = "/login/provider"
 
@@ -81,7 +83,7 @@ _LOG_IN = """<form method="post" action="/login">
 <input id="password" name="password" type="password" autocomplete="current-password" required{second}>
 <button type="submit">Log in</button>
 </form>"""
-_BY_PROVIDER = f'<a class="go" href="{TO_PROVIDER}">Log in by single sign-on</a>'
+_BY_PROVIDER = f'<a class="go" href="{TO_PROVIDER}?next={{next}}">Log in by single sign-on</a>'
 _LOG_OUT = """<form method="post" action="/logout"><button type="submit" autofocus>Log out</button></form>"""
 
 
@@ -104,18 +106,6 @@ def login_routes(engine: Callable[[], Engine], settings: Settings) -> list[Route
     ]
 
 
-def way_back(path: str) -> str:
-    """Give where to go after logging in: a path of ours, whatever somebody wrote into the address.
-
-    Examples
-    --------
-    >>> way_back("/machine?point=a"), way_back("//evil.example"), way_back("https://evil.example")
-    ('/machine?point=a', '/', '/')
-    """
-    own = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-    return path if own and not path.startswith(("/login", "/logout")) else "/"
-
-
 @dataclass
 class _Desk:
     """Where people log in and out."""
@@ -130,14 +120,16 @@ class _Desk:
         return self._form(way_back(request.query_params.get("next", "/")))
 
     async def to_provider(self, request: Request) -> Response:
-        del request
+        back = way_back(request.query_params.get("next", "/"))
         try:
-            return RedirectResponse(way_in() if oidc_configured() else "/login", status_code=303, headers=_HEADERS)
+            reply = RedirectResponse(way_in() if oidc_configured() else "/login", status_code=303, headers=_HEADERS)
         except AccountError:
             return self._form("/", refused=_NOBODY, status=503)
+        hold(reply, back)
+        return reply
 
     async def log_in(self, request: Request) -> Response:
-        if not _from_here(request):
+        if not is_from_here(request):
             return self._form("/", refused="This form came from another site.", status=403)
         fields = await _fields(request)
         name, back = fields.get("name", "").strip()[:64], way_back(fields.get("next", "/"))
@@ -148,7 +140,7 @@ class _Desk:
             return self._form(back, name=name, refused=_NOBODY, status=503)
 
     def _judged(self, request: Request, name: str, password: str, back: str) -> Response:
-        address, now_s = _address(request), time.monotonic()
+        address, now_s = address_of(request), time.monotonic()
         wait_s = self.throttle.wait_s(name, address, now_s=now_s)
         if wait_s > 0.0:
             words = f"Too many attempts; wait {max(1, round(wait_s))} s."
@@ -189,56 +181,53 @@ class _Desk:
         return _answer("Log out", "", _LOG_OUT, headers=_LEAVING)
 
     async def log_out(self, request: Request) -> Response:
-        if not _from_here(request):
+        if not is_from_here(request):
             return _answer(
                 "Log out", _refusal("This form came from another site."), _LOG_OUT, status=403, headers=_LEAVING
             )
-        await run_in_threadpool(self._closed, request.cookies.get(COOKIE), _address(request))
+        await run_in_threadpool(self._closed, request)
         onward = WAY_OUT if PROVIDER_COOKIE in request.cookies else "/login"
         reply = RedirectResponse(onward, status_code=303, headers=_HEADERS)
         reply.delete_cookie(COOKIE, httponly=True, samesite="lax")
         return reply
 
-    def _closed(self, token: str | None, address: str) -> None:
-        if token:
-            now_ns = time.time_ns()
-            with writing(self.engine()) as connection:
-                user = user_of(connection, token, accounts_of(self.settings.users), now_ns=now_ns)
+    def _closed(self, request: Request) -> None:
+        token, given = request.cookies.get(COOKIE), {}
+        if oidc_configured() and PROVIDER_COOKIE in request.cookies:
+            given = provider_claims(request.cookies)
+        if not token and not given:
+            return
+        now_ns = time.time_ns()
+        with writing(self.engine()) as connection:
+            user, why = user_of(connection, token, accounts_of(self.settings.users), now_ns=now_ns), ""
+            if token:
                 close(connection, token)
-                if user is not None:
-                    note(connection, user, "log out", target=address, now_ns=now_ns)
+            if user is None:
+                user, why = signed_on(self.settings, given), WHY
+            if user is not None:
+                note(connection, user, "log out", target=address_of(request), why=why, now_ns=now_ns)
 
     def _form(
         self, back: str, *, name: str = "", refused: str = "", status: int = 200, wait_s: float = 0.0
     ) -> Response:
         focus = {"first": "" if name else " autofocus", "second": " autofocus" if name else ""}
         form = _LOG_IN.format(next=escape(back), name=escape(name), **focus)
-        reply = _answer("Log in", _refusal(refused), self._ways(form), status=status)
+        reply = _answer("Log in", _refusal(refused), self._ways(form, back), status=status)
         if wait_s:
             reply.headers["Retry-After"] = str(max(1, round(wait_s)))
         return reply
 
-    def _ways(self, form: str) -> str:
+    def _ways(self, form: str, back: str) -> str:
         """The ways in that there are: to the provider, the form, or both."""
         try:
             if oidc_configured():
-                return _BY_PROVIDER + (form if accounts_of(self.settings.users) else "")
+                return _BY_PROVIDER.format(next=quote(back, safe="/")) + (
+                    form if accounts_of(self.settings.users) else ""
+                )
         except AccountError:
             # The gate says so.
             pass
         return form
-
-
-def _from_here(request: Request) -> bool:
-    """Say whether a form was sent by our own page; what is no browser says neither and has no cookies to be abused."""
-    origin = request.headers.get("origin")
-    if origin is not None:
-        return urlsplit(origin).netloc == request.headers.get("host")
-    return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
 
 
 async def _fields(request: Request) -> dict[str, str]:

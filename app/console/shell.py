@@ -6,10 +6,11 @@ import functools
 from importlib import resources
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from app.console.addresses import address
+from app.console.origin import held, let_go
 from app.console.pages import PAGES
 from app.console.plot import LIBRARY
 from features.errors import RacewayError
@@ -37,6 +38,10 @@ def shell_routes() -> list[Route]:
 
 
 async def _page(request: Request) -> Response:
+    if request.url.path == "/" and (wanted := held(request)) != "/":
+        reply = RedirectResponse(wanted, status_code=303, headers=_HEADERS)
+        let_go(reply)
+        return reply
     return HTMLResponse(_document(charts=request.url.path in _WITH_CHARTS), headers=_HEADERS)
 
 

@@ -51,11 +51,8 @@ def ask_to_log_in(settings: Settings) -> None:
 
 
 def leave() -> None:
-    """Log out, of both where there are a session and a provider's log-in: `/logout` goes on to the provider."""
-    if _claims() and not st.context.cookies.get(COOKIE):
-        st.logout()
-    else:
-        send_to("/logout")
+    """Log out, of a session and of a provider's log-in: `/logout` goes on to the provider."""
+    send_to("/logout")
 
 
 def send_to(path: str) -> None:

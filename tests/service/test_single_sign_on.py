@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import oidc_provider_mock
@@ -12,10 +13,11 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from app.access.audit import trail
 from app.bench_console import served_console
 from app.broker import free_port
 from app.settings import load_settings
-from app.store import open_store
+from app.store import open_store, reading
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 
@@ -34,9 +36,13 @@ server_metadata_url = "http://localhost:{port}/.well-known/openid-configuration"
 
 
 @pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def console(home: Path) -> Iterator[str]:
     """A console whose people the provider knows."""
-    home = tmp_path_factory.mktemp("home")
     roles = {"/plant/vibration": "engineer", "/plant/operators": "operator"}
     settings = load_settings(data_dir=home / "plant", console_port=free_port(), oidc_claim="groups", oidc_roles=roles)
     open_store(settings.database, migrate=True).dispose()
@@ -90,29 +96,41 @@ def _press(chrome: webdriver.Chrome, label: str) -> None:
     WebDriverWait(chrome, _PATIENCE_S).until(pressed, label)
 
 
-def _log_in(chrome: webdriver.Chrome, base: str, sub: str) -> None:
-    chrome.get(base)
+def _log_in(chrome: webdriver.Chrome, page: str, sub: str) -> None:
+    chrome.get(page)
     assert "Overview" not in _text(chrome, until="Log in by single sign-on")
     _press(chrome, "Log in by single sign-on")
     WebDriverWait(chrome, _PATIENCE_S).until(lambda page: urlsplit(page.current_url).hostname == "localhost")
     chrome.find_element(By.CSS_SELECTOR, f"button[value='{sub}']").click()
 
 
-def test_the_role_comes_from_the_claims_and_ends_with_logging_out(console: str, chrome: webdriver.Chrome) -> None:
-    _log_in(chrome, console, "kim")
+def _noted(home: Path) -> list[tuple[str, str, str, str]]:
+    """Deeds in the order of time."""
+    with reading(open_store(load_settings(data_dir=home / "plant").database)) as connection:
+        return [(deed.who, deed.role, deed.action, deed.why) for deed in trail(connection)][::-1]
+
+
+def test_the_role_comes_from_the_claims_and_ends_with_logging_out(
+    console: str, home: Path, chrome: webdriver.Chrome
+) -> None:
+    _log_in(chrome, f"{console}/models?view=one", "kim")
     text = _text(chrome, until="kim@plant · engineer")
     assert "Audit" in text
+    assert chrome.current_url == f"{console}/models?view=one"
     chrome.get(f"{console}/settings")
     assert "kim@plant · engineer" in _text(chrome, until="Settings")
     _press(chrome, "Log out")
     WebDriverWait(chrome, _PATIENCE_S).until(lambda page: "kim@plant" not in page.page_source)
     chrome.get(console)
     assert "kim@plant" not in _text(chrome, until="Log in by single sign-on")
+    steps = ("log in", "log out")
+    assert _noted(home) == [("kim@plant", "engineer", step, "single sign-on") for step in steps]
 
 
-def test_whoever_has_no_role_sees_nothing_but_that(console: str, chrome: webdriver.Chrome) -> None:
+def test_whoever_has_no_role_sees_nothing_but_that(console: str, home: Path, chrome: webdriver.Chrome) -> None:
     _log_in(chrome, console, "toni")
     text = _text(chrome, until="toni@plant has no role here")
     assert not {"Overview", "Alarms", "Audit"} & set(text.split())
     chrome.get(f"{console}/audit")
     assert "Audit" not in _text(chrome, until="toni@plant has no role here").split()
+    assert _noted(home)[-1] == ("toni@plant", "", "log-in refused", "single sign-on")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import json
+import re
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
@@ -17,21 +20,24 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from streamlit.auth_util import set_cookie_with_chunks
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from app.access.accounts import add, remove, set_role
 from app.access.audit import trail
 from app.access.opening import demand_closed, is_loopback
 from app.access.passwords import Account, AccountError, matches
-from app.access.roles import User
-from app.console import who
+from app.access.roles import Role, User
 from app.console.gate import Gate
 from app.console.routes import UNGUARDED, routes
+from app.schema import sessions
 from app.settings import Settings
 from app.store import reading, writing
 
 _ROOT = User("root", "admin")
 _PASSWORD = "correct horse"
+_SECRET = "of this test alone"
+_KIM: dict[str, Any] = {"sub": "kim", "email": "kim@plant", "iat": 1}
 
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
@@ -128,8 +134,35 @@ def vouched(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> str:
     secrets.parent.mkdir()
     secrets.write_text("[auth]\n")
     assert secrets.resolve().is_relative_to(settings.data_dir.parent)
-    monkeypatch.setattr("app.console.provider.get_cookie_secret", lambda: "of this test alone")
-    return f"_streamlit_user={create_signed_value('of this test alone', '_streamlit_user', '{}').decode()}"
+    monkeypatch.setattr("app.console.provider.get_cookie_secret", lambda: _SECRET)
+    return f"_streamlit_user={create_signed_value(_SECRET, '_streamlit_user', '{}').decode()}"
+
+
+@pytest.fixture
+def roled(vouched: str, settings: Settings) -> dict[str, Role]:
+    """Roles of those whom the provider knows."""
+    assert vouched
+    settings.oidc_roles.update({_KIM["email"]: "engineer", "ada": "viewer"})
+    return settings.oidc_roles
+
+
+def _signed(claims: dict[str, Any]) -> str:
+    """Cookies of a browser that the provider has logged in with these claims."""
+    kept: dict[str, str] = {}
+    set_cookie_with_chunks(
+        lambda name, value: kept.update({name: create_signed_value(_SECRET, name, value).decode()}),
+        lambda name, value: create_signed_value(_SECRET, name, value),
+        "_streamlit_user",
+        claims,
+        cookie_attr_size=80,
+    )
+    return "; ".join(f"{name}={value}" for name, value in kept.items())
+
+
+def _noted(engine: sa.Engine) -> list[tuple[str, ...]]:
+    """Deeds in the order of time."""
+    with reading(engine) as connection:
+        return [(one.who, one.role, one.action, one.target, one.why) for one in trail(connection)][::-1]
 
 
 def test_with_single_sign_on_nothing_is_served_without_a_log_in(console: Starlette, vouched: str) -> None:
@@ -155,10 +188,28 @@ def test_the_form_offers_single_sign_on_where_there_is_one(
     request.getfixturevalue("vouched")
     monkeypatch.setattr("app.console.provider.generate_login_redirect_url", lambda provider: f"/auth/login?{provider}")
     for page in (ask(console, "/login"), _log_in(console, password="wrong horse")):
-        assert ('href="/login/provider"' in page.text, 'name="password"' in page.text) == (True, True)
+        assert ('href="/login/provider?next=/"' in page.text, 'name="password"' in page.text) == (True, True)
     assert ask(console, "/login/provider").headers["location"] == "/auth/login?default"
     settings.users.unlink()
     assert 'name="password"' not in ask(console, "/login").text
+
+
+def test_single_sign_on_ends_where_the_reader_wanted_to_be(
+    console: Starlette, vouched: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.console.provider.generate_login_redirect_url", lambda provider: f"/auth/login?{provider}")
+    wanted = "/machine?point=a%2Fb"
+    asked = ask(console, wanted)
+    (way,) = re.findall('href="(/login/provider[^"]*)"', ask(console, asked.headers["location"]).text)
+    kept = ask(console, way).headers["set-cookie"].split(";")[0]
+    # The provider sends every browser back to the first page.
+    back = ask(console, "/", headers={"cookie": f"{vouched}; {kept}"})
+    assert (back.status, back.headers["location"]) == (303, wanted)
+    assert back.headers["set-cookie"].startswith('raceway_next="";')
+    # Other pages are what was asked for, and other places are none.
+    assert ask(console, "/alarms", headers={"cookie": f"{vouched}; {kept}"}).status == 200
+    evil = f"{vouched}; raceway_next=//evil.example"
+    assert ask(console, "/", headers={"cookie": evil}).status == 200
 
 
 @pytest.mark.parametrize("both", [False, True])
@@ -190,24 +241,67 @@ def test_logging_out_ends_both_log_ins(entered: sa.Engine, console: Starlette, v
     assert "form-action 'self'" in ask(console, "/login").headers["content-security-policy"]
 
 
-@pytest.mark.parametrize(
-    ("claims", "cookies", "way"),
-    [
-        ({}, {"raceway_session": "a"}, "/logout"),
-        ({"email": "kim@plant"}, {"raceway_session": "a"}, "/logout"),
-        ({"email": "kim@plant"}, {}, "provider"),
-    ],
-)
-def test_the_button_goes_where_all_log_ins_end(
-    claims: dict[str, str], cookies: dict[str, str], way: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("roled")
+def test_a_log_in_by_single_sign_on_is_noted_once(engine: sa.Engine, console: Starlette) -> None:
+    for _ in range(2):
+        stream(console, [], headers={"cookie": _signed(_KIM)})
+    noted = ("kim@plant", "engineer", "log in", "127.0.0.1", "single sign-on")
+    assert _noted(engine) == [noted]
+    # The same pages of the next log-in, from which a browser comes with what was issued then.
+    stream(console, [], headers={"cookie": _signed(_KIM | {"iat": 2})})
+    assert _noted(engine) == [noted, noted]
+    stream(console, [], headers={"cookie": _signed(_KIM | {"email": "toni@plant"})})
+    assert _noted(engine)[-1] == ("toni@plant", "", "log-in refused", "127.0.0.1", "single sign-on")
+
+
+def test_a_role_that_is_given_later_is_a_log_in_then(
+    engine: sa.Engine, console: Starlette, roled: dict[str, Role]
 ) -> None:
-    ways: list[str] = []
-    shown = SimpleNamespace(context=SimpleNamespace(cookies=cookies), logout=lambda: ways.append("provider"))
-    monkeypatch.setattr(who, "st", shown)
-    monkeypatch.setattr(who, "_claims", lambda: claims)
-    monkeypatch.setattr(who, "send_to", ways.append)
-    who.leave()
-    assert ways == [way]
+    role = roled.pop(_KIM["email"])
+    stream(console, [], headers={"cookie": _signed(_KIM)})
+    roled[_KIM["email"]] = role
+    stream(console, [], headers={"cookie": _signed(_KIM)})
+    assert [deed[2] for deed in _noted(engine)] == ["log-in refused", "log in"]
+
+
+@pytest.mark.usefixtures("roled")
+def test_claims_too_long_for_one_cookie_are_read_whole(engine: sa.Engine, console: Starlette) -> None:
+    cookie = _signed({"groups": [hashlib.sha256(bytes([i])).hexdigest() for i in range(150)]} | _KIM)
+    assert cookie.count("_streamlit_user_") >= 2
+    stream(console, [], headers={"cookie": cookie})
+    assert [deed[:2] for deed in _noted(engine)] == [("kim@plant", "engineer")]
+
+
+@pytest.mark.usefixtures("roled")
+def test_logging_out_of_single_sign_on_is_noted(engine: sa.Engine, console: Starlette) -> None:
+    asked = {"cookie": _signed(_KIM), "sec-fetch-site": "same-origin"}
+    assert ask(console, "/logout", headers=asked).headers["location"] == "/auth/logout"
+    assert _noted(engine) == [("kim@plant", "engineer", "log out", "127.0.0.1", "single sign-on")]
+    # A cookie that nobody signed names nobody.
+    forged = create_signed_value("guessed", "_streamlit_user", json.dumps(_KIM)).decode()
+    ask(console, "/logout", headers={"cookie": f"_streamlit_user={forged}", "sec-fetch-site": "same-origin"})
+    assert len(_noted(engine)) == 1
+
+
+@pytest.mark.usefixtures("roled")
+def test_where_a_session_says_who_it_is_the_provider_notes_nobody(entered: sa.Engine, console: Starlette) -> None:
+    cookie = f"raceway_session={_log_in(console).cookie}; {_signed(_KIM)}"
+    before = _noted(entered)
+    stream(console, [], headers={"cookie": cookie})
+    assert _noted(entered) == before
+    ask(console, "/logout", headers={"cookie": cookie, "sec-fetch-site": "same-origin"})
+    assert _noted(entered)[len(before) :] == [("kim", "operator", "log out", "127.0.0.1", "")]
+
+
+@pytest.mark.usefixtures("roled")
+def test_what_marks_a_sign_on_opens_no_session(entered: sa.Engine, console: Starlette) -> None:
+    """Whoever logs in there knows their own claims, and may go by the name of somebody with a password here."""
+    claims = _KIM | {"email": "ada"}
+    stream(console, [], headers={"cookie": _signed(claims)})
+    with reading(entered) as connection:
+        (mark,) = connection.execute(sa.select(sessions.c.token_hash).where(sessions.c.name == "ada")).scalars()
+    for token in (mark, json.dumps([True, claims], sort_keys=True), json.dumps(claims)):
+        assert ask(console, "/", headers={"cookie": f"raceway_session={quote(token)}"}).status == 303
 
 
 @pytest.mark.parametrize("change", ["role", "removal", "time"])

@@ -189,7 +189,12 @@ def _tend(service: _Service, settings: Settings, say: Say) -> None:
         return
     say(f"{service.name} ended with code {service.code}; it is started again (see {_log(settings, service.name)})")
     service.pause_s = min(2.0 * service.pause_s, _LONGEST_PAUSE_S)
-    _start(service, settings)
+    try:
+        _start(service, settings)
+    except OSError as error:
+        # Such as no memory or no process number left: that passes, and the others go on.
+        service.started_s = time.monotonic()
+        say(f"{service.name} could not be started: {error.strerror or error}; it is tried again")
 
 
 class _Report:

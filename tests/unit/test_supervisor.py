@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import subprocess
@@ -88,6 +89,27 @@ def test_what_ends_is_started_again_the_broker_too(
     assert len(started) == 5
     assert all(process.returncode is not None for process in started)
     assert said[-1] == "Ending ..."
+
+
+def test_what_cannot_be_started_again_is_tried_again_and_ends_nothing(
+    settings: Settings, store: Engine, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store is not None
+
+    def refuse() -> None:
+        started[1].kill()
+        _over(started[1])
+        monkeypatch.setattr(app.supervisor, "spawn", full)
+
+    def full(*_: Any, **__: Any) -> subprocess.Popen[bytes]:
+        monkeypatch.setattr(app.supervisor, "spawn", first)
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    first = app.supervisor.spawn
+    said = _run(settings, lambda: _over(started[2]), refuse, lambda: None, lambda: None, lambda: None)
+    assert "sleeper could not be started: Resource temporarily unavailable; it is tried again" in said
+    # Broker, sleeper, errand, and the sleeper once more.
+    assert len(started) == 4
 
 
 def test_a_read_that_fails_ends_nothing(

@@ -63,8 +63,9 @@ class PointRow:
     """What the store knows of a measuring point.
 
     `state` is ``learning`` (collecting healthy windows), ``training`` (enough of them; a baseline is being learned),
-    ``watching`` or ``failed``. `revision` counts changes of state, so that a process notices another's change;
-    `baseline_after` is the id of the last window that is not part of the healthy start.
+    ``watching`` or ``failed``; `failure` says why it failed, learns anew, or is not judged. `revision` counts changes
+    of state, so that a process notices another's change; `baseline_after` is the id of the last window that is not
+    part of the healthy start.
     """
 
     id: str
@@ -88,6 +89,11 @@ class PointRow:
     threshold: float | None = None
     window_start_ns: int | None = None
     iso_group: str | None = None
+
+    @property
+    def unjudged(self) -> str | None:
+        """Why the baseline that the point is to be watched by cannot be read, so that nothing is judged."""
+        return self.failure if self.state == "watching" else None
 
     def changed(self, **values: Any) -> PointRow:
         """Give a copy with other values."""

@@ -1,4 +1,4 @@
-"""How SQLite finds the rows of statements, as tests ask it."""
+"""What statements are run, and how SQLite finds their rows, as tests ask it."""
 
 from __future__ import annotations
 
@@ -26,3 +26,18 @@ def plans_of(engine: Engine) -> Iterator[list[str]]:
         yield plans
     finally:
         sa.event.remove(engine, "before_cursor_execute", explain)
+
+
+@contextmanager
+def statements_of(engine: Engine) -> Iterator[list[str]]:
+    """The statements that are run inside."""
+    said: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield said
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)

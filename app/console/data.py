@@ -19,6 +19,7 @@ from app.alarms.silence import is_silent
 from app.assets.register import alarming
 from app.backup import backs_up
 from app.console.flows import MOST_PER_HOUR, Flow, PointBrief, blocks_per_hour, flow_of, point_briefs
+from app.console.guard import part
 from app.console.queries import point_counts
 from app.console.setaside import set_aside_section
 from app.console.tiles import tiles
@@ -45,7 +46,7 @@ def data_page(engine: Engine, settings: Settings, user: User) -> None:
     order = left.segmented_control("Order", _ORDERS, default=_ORDERS[0], label_visibility="collapsed")
     text = right.text_input("Find", placeholder="part of a point's name", label_visibility="collapsed").strip().lower()
 
-    @st.fragment(run_every=10.0)
+    @part(every_s=10.0)
     def content() -> None:
         _points(engine, text, stale_s=settings.stale_after_s, trouble_first=order != "By name")
 
@@ -156,7 +157,7 @@ def _lag_words(flow: Flow) -> str:
     return "△ late" if flow.lag_s > _LATE_S else ""
 
 
-@st.fragment
+@part()
 def _hours(engine: Engine, text: str) -> None:
     """Blocks per hour of one point, where pauses show; drawn once it is opened: a browser needs long for it."""
     with reading(engine) as connection:

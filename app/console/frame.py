@@ -9,13 +9,13 @@ from sqlalchemy import Engine
 from streamlit.navigation.page import StreamlitPage
 
 from app.access.opening import open_words
-from app.access.roles import ForbiddenError, User, demand
+from app.access.roles import User, demand
+from app.console.guard import guarded
 from app.console.links import former_address, go
 from app.console.pages import PAGES, Listed
 from app.console.who import leave
-from app.console.words import plain, zone_name
+from app.console.words import zone_name
 from app.settings import Settings
-from features.errors import RacewayError
 
 __all__ = ["draw_console"]
 
@@ -68,13 +68,8 @@ def _registered(listed: Listed, engine: Engine, settings: Settings, user: User) 
 
 def _guarded(listed: Listed, engine: Engine, settings: Settings, user: User) -> Callable[[], None]:
     def draw() -> None:
-        try:
+        with guarded("page"):
             demand(user, listed.right)
             listed.draw(engine, settings, user)
-        except ForbiddenError as error:
-            st.error(f"Refused: {error}.")
-        except RacewayError as error:
-            # Such as a table of the plant's own that cannot be read; what was drawn until then stays.
-            st.error(f"This page cannot be drawn as a whole: {plain(str(error))}.")
 
     return draw

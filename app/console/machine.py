@@ -12,6 +12,7 @@ from app.access.roles import User
 from app.console.comparison import compare_view
 from app.console.feedback import feedback_section
 from app.console.forecast import forecast_section
+from app.console.guard import part
 from app.console.links import go
 from app.console.machinenow import now_view
 from app.console.machinetrend import trend_view
@@ -64,7 +65,7 @@ def machine_page(engine: Engine, settings: Settings, user: User) -> None:
         # Not a fragment: what is said here changes the head too.
         feedback_section(engine, settings, row, user, now_ns=time.time_ns())
     else:
-        st.fragment(_draw)(view, engine, settings, row, units)
+        part()(_draw)(view, engine, settings, row, units)
 
 
 def _view() -> str:
@@ -98,7 +99,7 @@ def _draw(view: str, engine: Engine, settings: Settings, row: PointRow, units: U
         report_view(engine, settings, row, units)
 
 
-@st.fragment(run_every=5.0)
+@part(every_s=5.0)
 def _head(engine: Engine, settings: Settings, point_id: str) -> None:
     """Say on one line how the machine is; what is looked at below stays as it is."""
     rows, active = fleet(engine)

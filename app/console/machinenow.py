@@ -19,6 +19,7 @@ from app.console.charts import (
     trend_chart,
     wave_chart,
 )
+from app.console.guard import part
 from app.console.history import past
 from app.console.plot import plot
 from app.console.queries import (
@@ -59,7 +60,7 @@ def now_view(engine: Engine, settings: Settings, point_id: str, units: Units) ->
     """Draw how a measuring point is; what changes renews itself."""
     span = st.segmented_control("Trend over", list(_SPANS), default="1 hour", key="span") or "1 hour"
 
-    @st.fragment(run_every=2.0)
+    @part(every_s=2.0)
     def content() -> None:
         rows, active = fleet(engine)
         current = next(found for found in rows if found.id == point_id)
@@ -177,6 +178,8 @@ def _state(settings: Settings, row: PointRow, alarm: AlarmRow | None) -> None:
             st.warning(f"It learns anew: {plain(row.failure)}")
     elif row.state == "training":
         st.info("The healthy start is complete; its baseline is being trained.")
+    elif row.unjudged:
+        st.error(f"Nothing is judged: {plain(row.unjudged)}")
     elif row.state == "failed":
         st.error(f"No baseline could be learned: {plain(row.failure or '')}")
 

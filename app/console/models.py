@@ -11,6 +11,7 @@ import streamlit as st
 from sqlalchemy import Engine
 
 from app.access.roles import User
+from app.console.guard import part
 from app.console.modelview import model_section
 from app.console.tiles import tiles
 from app.console.words import ago, clock, plain
@@ -74,7 +75,7 @@ def _under_way(engine: Engine, settings: Settings, asks: Sequence[Ask]) -> None:
         _waiting(asks, settings)
         return
 
-    @st.fragment(run_every=3.0)
+    @part(every_s=3.0)
     def content() -> None:
         with reading(engine) as connection:
             run = unfinished_run(connection)
@@ -136,7 +137,7 @@ def _table(found: Sequence[Standing], *, now_ns: int) -> None:
 def _is_shown(one: Standing, shown: str) -> bool:
     outcome = None if one.task is None else one.task.outcome
     wanted = {"Need a look": outcome in ("refused", "failed", "overtaken"), "Drifted": one.drifted}
-    return (wanted | {"All": True, "Challenger serves": outcome == "promoted"})[shown]
+    return (wanted | {"All": True, "Challenger serves": outcome == "promoted" and not one.taken_back})[shown]
 
 
 def _take_row(listed: Sequence[Standing], key: str) -> None:
@@ -148,7 +149,9 @@ def _take_row(listed: Sequence[Standing], key: str) -> None:
 def _row(one: Standing, *, now_ns: int) -> dict[str, Any]:
     task, last = one.task, one.promotion
     drift = {} if task is None else task.findings.get("drift", {})
-    words, _, sign = ("not looked at yet", "", "○") if task is None else outcome_sign(task.outcome)
+    words, sign = "not looked at yet", "○"
+    if task is not None:
+        words, _, sign = outcome_sign(task.outcome, taken_back=one.taken_back)
     return {
         "Model": one.point_id or one.role,
         "Last retraining": f"{sign} {words}",

@@ -44,7 +44,9 @@ def model_section(
 ) -> None:
     """Draw a model and what may be done about it."""
     task = one.task
-    words, _, sign = ("not looked at by a retraining yet", "", "○") if task is None else outcome_sign(task.outcome)
+    words, sign = "not looked at by a retraining yet", "○"
+    if task is not None:
+        words, _, sign = outcome_sign(task.outcome, taken_back=one.taken_back)
     st.subheader(f"{sign} {plain(one.name)}: {words}")
     for reason in [] if task is None else task.findings.get("reasons", []):
         st.markdown(f"- {plain(str(reason))}")

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from app.access.roles import User
 from app.console.addresses import address
+from app.console.guard import part
 from app.console.nodeview import node_view
 from app.console.nodewords import RECEIVING, last_seen, reached, start, update_words
 from app.console.queries import speaking_nodes
@@ -88,7 +89,7 @@ def _list(engine: Engine) -> None:
         return
     chosen = _filter(nodes)
 
-    @st.fragment(run_every=2.0)
+    @part(every_s=2.0)
     def content() -> None:
         found = list(speaking_nodes(engine).values())
         _summary(found)

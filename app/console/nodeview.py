@@ -9,6 +9,7 @@ import streamlit as st
 from sqlalchemy import Engine
 
 from app.console.charts import trend_chart
+from app.console.guard import part
 from app.console.links import link
 from app.console.nodewords import RECEIVING, UPDATE_STATES, reached, start, start_words
 from app.console.plot import plot
@@ -42,7 +43,7 @@ def node_view(engine: Engine, point_id: str) -> None:
         link("nodes", "All nodes")
     span = st.segmented_control("Trend over", list(_SPANS), default="1 hour", key="span") or "1 hour"
 
-    @st.fragment(run_every=2.0)
+    @part(every_s=2.0)
     def content() -> None:
         node = _node(engine, point_id) or first
         with st.container():

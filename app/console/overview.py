@@ -15,6 +15,7 @@ from app.alarms.register import HEALTH, NODE
 from app.attention import ACT, IN_ORDER, LEARNING, LEVELS, NOT_WATCHED, PLAN, WATCH
 from app.console.addresses import address
 from app.console.glance import Glance, glances, worst_by_machine
+from app.console.guard import part
 from app.console.links import link
 from app.console.words import KINDS, ago, clock, plain
 from app.settings import Settings
@@ -34,7 +35,7 @@ def overview_page(engine: Engine, settings: Settings, user: User) -> None:
     del user
     st.title("Overview")
 
-    @st.fragment(run_every=_EVERY_S)
+    @part(every_s=_EVERY_S)
     def content() -> None:
         now_ns = time.time_ns()
         found = glances(engine, settings, now_ns=now_ns)

@@ -11,6 +11,7 @@ import streamlit as st
 from sqlalchemy import Engine
 
 from app.access.roles import User
+from app.console.guard import part
 from app.console.rolloutacts import rollout_actions
 from app.console.words import ago, clock, plain
 from app.fleet.records import Listed, Stored, log_of, one_rollout
@@ -53,7 +54,7 @@ def rollouts_section(engine: Engine, settings: Settings, user: User, found: Sequ
         stored = one_rollout(connection, number)
     rollout_actions(engine, settings, user, stored)
 
-    @st.fragment(run_every=5.0)
+    @part(every_s=5.0)
     def content() -> None:
         with reading(engine) as connection:
             current, log = one_rollout(connection, number), log_of(connection, number, most=_LOG)

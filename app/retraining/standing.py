@@ -57,6 +57,14 @@ class Standing:
         return self.task is not None and bool(self.task.findings.get("drift", {}).get("drifted"))
 
     @property
+    def taken_back(self) -> bool:
+        """Whether the challenger that the last look brought serves no more, since its promotion was undone."""
+        task, last = self.task, self.promotion
+        if task is None or last is None or task.outcome != "promoted":
+            return False
+        return last.undone_ns is not None and last.bundle == task.challenger
+
+    @property
     def undoable(self) -> bool:
         """Whether its last promotion stands and could be taken back."""
         last = self.promotion

@@ -20,14 +20,16 @@ OUTCOMES = {
 }
 
 
-def outcome_sign(outcome: str | None) -> tuple[str, str, str]:
-    """Words, colour and sign of an outcome; None for one that is not decided.
+def outcome_sign(outcome: str | None, *, taken_back: bool = False) -> tuple[str, str, str]:
+    """Words, colour and sign of an outcome, None for one that is not decided; what was taken back since says so.
 
     Examples
     --------
     >>> outcome_sign("refused")[0], outcome_sign(None)[0]
     ('challenger refused, champion serves', 'under way')
     """
+    if taken_back:
+        return "challenger taken back, former champion serves", GREY, "\u25bd"
     return ("under way", BLUE, "\u25d4") if outcome is None else OUTCOMES[outcome]
 
 

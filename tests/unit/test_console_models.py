@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from pages import acting_as, button, drawn, opened, press
+from plans import statements_of
 from retrained import ran, watched
 from streamlit.testing.v1 import AppTest
 
@@ -105,6 +105,11 @@ def test_an_engineer_lets_the_refused_one_serve_and_takes_the_other_back(filled:
     _reason(page).input("alarms all night").run()
     press(page, "Undo promotion")
     assert _serving(filled) == ["first", "challenger-0"]
+    words = "challenger taken back, former champion serves"
+    assert page.subheader[0].value == f"▽ baseline of {_A}: {words}"
+    assert f"▽ {words}" in list(page.dataframe[0].value["Last retraining"])
+    page.segmented_control[0].select("Challenger serves").run()
+    assert list(page.dataframe[0].value["Model"]) == [_B]
     with reading(filled) as connection:
         assert [(deed.who, deed.action) for deed in trail(connection)][:2] == [
             ("kim", "undo promotion"),
@@ -158,11 +163,10 @@ def test_how_a_hundred_models_stand_is_read_at_once(console: sa.Engine, settings
     watched(console, settings, points)
     for night in range(3):
         ran(console, settings, night, dict.fromkeys(points, "unchanged"))
-    began = time.perf_counter()
-    with reading(console) as connection:
+    with statements_of(console) as said, reading(console) as connection:
         found = standings(connection)
     assert len(found) == 100
-    assert time.perf_counter() - began < 1.0
+    assert len(said) < 8
 
 
 def test_the_network_of_nodes_leads_to_its_roll_out(console: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,12 @@ from streamlit.starlette import App
 from app.access.opening import demand_closed
 from app.console.gate import Gate
 from app.console.routes import UNGUARDED, routes
+from app.logs import configure_logs
 from app.settings import load_settings
 from app.store import open_store
 
 _settings = load_settings()
+configure_logs(level=_settings.log_level)
 demand_closed(_settings)
 
 

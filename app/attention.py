@@ -112,6 +112,8 @@ class Facts:
     rise : Rise or None
     zone : str or None
         Of ISO 20816.
+    unjudged_words : str
+        Why nothing is judged that ought to be; empty where all is.
     silent_words : str
         Since when nothing has come; empty while something does.
     offline_words : str
@@ -129,6 +131,7 @@ class Facts:
     ratio: float | None = None
     rise: Rise | None = None
     zone: str | None = None
+    unjudged_words: str = ""
     silent_words: str = ""
     offline_words: str = ""
     due_ns: tuple[int, int, int | None] | None = None
@@ -212,6 +215,8 @@ class Facts:
 
     def _state(self) -> list[Reason]:
         found = [Reason(NOT_WATCHED, 2.0, words) for words in (self.silent_words, self.offline_words) if words]
+        if self.unjudged_words:
+            found.append(Reason(NOT_WATCHED, 3.0, self.unjudged_words))
         if self.state == "failed":
             found.append(Reason(NOT_WATCHED, 3.0, self.state_words or "no baseline could be learned"))
         if self.state in ("learning", "training"):

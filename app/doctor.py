@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
@@ -14,7 +15,9 @@ from app.backup import backs_up
 from app.broker import port_is_free
 from app.mqtt import BrokerError, broker_of, protocol_of
 from app.settings import Settings
-from app.store import StoreError, bundle_of, open_store, point_rows, reading
+from app.store import PointRow, StoreError, bundle_of, open_store, point_rows, reading
+from features.errors import ArtifactError
+from models.bundle import load_bundle
 
 __all__ = ["Finding", "examine"]
 
@@ -84,13 +87,28 @@ def _store(settings: Settings) -> list[Finding]:
     except StoreError as error:
         return [Finding("missing", "store", str(error))]
     watched = sum(row.state == "watching" for row in rows)
-    findings = [Finding("ok", "store", f"{len(rows)} points, {watched} watched"), _backup(settings, backups)]
+    findings = [Finding("ok", "store", f"{len(rows)} points, {watched} watched"), _baselines(settings, rows)]
+    findings.append(_backup(settings, backups))
     if champion is None:
         return [*findings, Finding("note", "diagnosis network", "none serves; run `raceway train diagnosis`")]
     if not (settings.bundles / champion).is_dir():
         detail = f"bundle {champion} is gone; run `raceway train diagnosis`"
         return [*findings, Finding("missing", "diagnosis network", detail)]
     return [*findings, Finding("ok", "diagnosis network", champion)]
+
+
+def _baselines(settings: Settings, rows: Sequence[PointRow]) -> Finding:
+    faults = {}
+    for row in rows:
+        if row.state == "watching" and row.bundle is not None:
+            try:
+                load_bundle(settings.bundles / row.bundle)
+            except ArtifactError as error:
+                faults[row.id] = str(error)
+    if not faults:
+        return Finding("ok", "baselines", f"all in {settings.bundles} can be read")
+    first, why = next(iter(faults.items()))
+    return Finding("missing", "baselines", f"{len(faults)} cannot be read, so nothing is judged there: {first}, {why}")
 
 
 def _backup(settings: Settings, latest: list[Deed]) -> Finding:

@@ -86,6 +86,12 @@ ADVICE: dict[str, Advice] = {
         "Check sensor and its mounting, cable, supply, node and network: until then nobody watches the machine.",
         "ISO 5348 (mounting of accelerometers)",
     ),
+    "bundle": Advice(
+        "Bring its baseline back",
+        "See that the folder of bundles is there and can be read; else restore it from a backup, or let the point "
+        "learn anew. Until then nobody watches the machine.",
+        _OURS,
+    ),
     "baseline": Advice(
         "Let it learn anew", "Let the point learn while the machine runs as usual and is known to be healthy.", _OURS
     ),
@@ -167,6 +173,8 @@ def _causes(facts: Facts) -> list[tuple[str, Priority, str]]:
         key, priority = _OF_ZONE[facts.zone]
         found.append((key, priority, f"latest window in {key} of ISO 20816"))
     found += [("signal", "medium", words) for words in (facts.silent_words, facts.offline_words) if words]
+    if facts.unjudged_words:
+        found.append(("bundle", "high", facts.unjudged_words))
     if facts.state == "failed":
         found.append(("baseline", "high", facts.state_words))
     return found

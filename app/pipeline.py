@@ -377,6 +377,8 @@ class Pipeline:
         if verdicts:
             last = verdicts[-1]
             values |= {"score": last.score, "threshold": last.threshold, "window_start_ns": last.window.start_ns}
+        if row.state == "watching" and not work.noded(row.id):
+            values["failure"] = watch.fault
         if row.state == "learning" and verdicts:
             values["baseline_have"] = row.baseline_have + len(verdicts)
             if values["baseline_have"] >= self._settings.baseline_windows:

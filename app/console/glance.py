@@ -140,6 +140,7 @@ def _facts(
         state = "learning" if node.state == "commissioning" or node.number is None else "watching"
         offline = f"node {node.name}: {word.lower()}" if symbol == "✕" and NODE_FAULT not in known else ""
         ratio = node.ratio
+    unjudged = node is None and row.unjudged
     _, words, _ = state_of(row, None, wanted=settings.baseline_windows, node=node)
     return Facts(
         state=state,
@@ -149,6 +150,7 @@ def _facts(
         ratio=ratio,
         rise=_rise(line),
         zone=zone,
+        unjudged_words=f"nothing is judged: {row.unjudged}" if unjudged else "",
         silent_words="" if NO_DATA in known else silent,
         offline_words=offline,
     )

@@ -81,6 +81,8 @@ def state_of(row: PointRow, alarm: AlarmRow | None, *, wanted: int, node: Node |
         return "○", "Training", "blue"
     if row.state == "failed":
         return "✕", "Failed", "gray"
+    if row.unjudged:
+        return "✕", "Not judged", "gray"
     if row.score is not None and row.threshold and row.score > row.threshold:
         return "△", "Above threshold", "orange"
     return "●", "Healthy", "green"

@@ -36,7 +36,7 @@ __all__ = ["MEASURES", "Measure", "Sample", "folder_samples", "samples"]
 # Labels and value.
 Sample = tuple[Mapping[str, str], float]
 _REFUSED = "refused "
-_STATES = ("learning", "training", "watching", "failed")
+_STATES = ("learning", "training", "watching", "unjudged", "failed")
 _OUTCOMES = ("promoted", "refused", "failed")
 
 
@@ -96,7 +96,7 @@ def _of_all(counter: str) -> Callable[[Connection, int], Iterator[Sample]]:
 
 def _counts(
     connection: Connection,
-    column: sa.Column[str],
+    column: sa.Column[str] | sa.Label[str],
     *,
     always: Iterable[str] = (),
     where: sa.ColumnElement[bool] | None = None,
@@ -110,7 +110,10 @@ def _counts(
 
 def _by_state(connection: Connection, now_ns: int) -> Iterator[Sample]:
     del now_ns
-    yield from _counts(connection, points.c.state, always=_STATES)
+    # Of those to be watched, the ones whose baseline cannot be read.
+    unjudged = (points.c.state == "watching") & points.c.failure.is_not(None)
+    state = sa.case((unjudged, "unjudged"), else_=points.c.state).label("state")
+    yield from _counts(connection, state, always=_STATES)
 
 
 def _silence(connection: Connection, now_ns: int) -> Iterator[Sample]:

@@ -35,6 +35,7 @@ RANKED: list[tuple[Level, dict[str, Any]]] = [
     (PLAN, {"due_ns": (3 * DAY_NS, 5 * DAY_NS, 9 * DAY_NS)}),
     (PLAN, {"ratio": 1.5}),
     (PLAN, {"ratio": 1.1}),
+    (NOT_WATCHED, {"unjudged_words": "nothing is judged: no bundle", "silent_words": "silent"}),
     (NOT_WATCHED, {"state": "failed"}),
     (NOT_WATCHED, {"silent_words": "last heard of 3 d ago"}),
     (WATCH, {"alarms": (tag(state="returned", active=False),)}),

@@ -163,6 +163,11 @@ def test_what_sensors_and_jobs_say_is_no_markdown(filled: sa.Engine) -> None:
     page = _page("Now")
     assert page.title[0].value == r"\*Pump\*"
     assert page.error[0].value == r"No baseline could be learned: \*all\* windows \[were\] refused"
+    with writing(filled) as connection:
+        connection.execute(points.update().values(state="watching"))
+    unread = _page("Now")
+    said = r"Nothing is judged: \*all\* windows \[were\] refused"
+    assert unread.error[0].value == said
     assert r"no limits named '\*ours\*'" in _captions(page)
 
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from pages import opened
+from plans import statements_of
 
 from app.alarms.register import HEALTH, NO_DATA, take
 from app.assets.model import Machine, Point
 from app.assets.register import enter
 from app.console import overview
 from app.console.glance import glances, worst_by_machine
-from app.console.words import plain
+from app.console.words import plain, state_of
 from app.schema import alarms, asset_points, points, windows
 from app.settings import Settings
 from app.store import insert_rows, writing
@@ -77,14 +78,8 @@ def _fill(connection: sa.Connection, name: str, now_ns: int) -> None:
 
 @pytest.fixture
 def statements(plant: sa.Engine) -> Iterator[list[str]]:
-    said: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        said.append(statement)
-
-    sa.event.listen(plant, "before_cursor_execute", note)
-    yield said
-    sa.event.remove(plant, "before_cursor_execute", note)
+    with statements_of(plant) as said:
+        yield said
 
 
 def test_each_point_has_its_level_and_its_zone(plant: sa.Engine, settings: Settings) -> None:
@@ -134,6 +129,18 @@ def test_a_point_is_silent_by_its_own_limit_where_it_has_one(plant: sa.Engine, s
         own = asset_points.update().where(asset_points.c.point_id == "works/calm/drive-end")
         connection.execute(own.values(alarming='{"stale_after_s": 86400.0}'))
     assert words(later_ns) == ""
+
+
+def test_a_point_that_nothing_judges_is_not_in_order(plant: sa.Engine, settings: Settings) -> None:
+    """It had no score, and so looked healthy."""
+    with writing(plant) as connection:
+        own = points.update().where(points.c.id == "works/calm/drive-end")
+        connection.execute(own.values(score=None, threshold=None, failure="bundle b cannot be read"))
+    (calm,) = [one for one in glances(plant, settings, now_ns=time.time_ns()) if one.row.id == "works/calm/drive-end"]
+    assert calm.level.word == "Not watched"
+    said = "nothing is judged: bundle b cannot be read"
+    assert [one.words for one in calm.facts.reasons(now_ns=time.time_ns())] == [said]
+    assert state_of(calm.row, None, wanted=40)[:2] == ("✕", "Not judged")
 
 
 def test_a_machine_counts_by_its_worst_point(plant: sa.Engine, settings: Settings) -> None:

@@ -41,6 +41,7 @@ def made(**values: Any) -> list[Duty]:
         ({"zone": "D", "silent_words": "last heard of 3 d ago"}, ["zone D", "signal"], [1, 30]),
         ({"alarms": (tag("no data", "medium"),), "offline_words": "node n: offline"}, ["signal"], [30]),
         ({"state": "failed", "state_words": "no baseline"}, ["baseline"], [7]),
+        ({"unjudged_words": "its baseline cannot be read"}, ["bundle"], [7]),
         ({"alarms": (tag("rising", "low"),)}, ["rising"], [90]),
     ],
     ids=str,

@@ -76,6 +76,16 @@ def test_figures_are_those_of_the_store(engine: Engine, settings: Settings) -> N
     assert sum(value for (name, _), value in found.items() if name == "raceway_blocks_total") == total == 33
 
 
+def test_points_whose_baseline_cannot_be_read_are_not_counted_as_watched(engine: Engine, settings: Settings) -> None:
+    with writing(engine) as connection:
+        # Why the other one learns anew is no reason for that.
+        ids = ["plant/pump-0/de", "plant/pump-2/de"]
+        connection.execute(points.update().where(points.c.id.in_(ids)).values(failure="no bundle"))
+    found = _values(exposed(engine, settings, clock_ns=lambda: _NOW_NS))
+    states = {labels[0][1]: n for (name, labels), n in found.items() if name == "raceway_points"}
+    assert states == {"learning": 1, "training": 0, "watching": 1, "unjudged": 1, "failed": 0}
+
+
 def test_the_age_of_the_backup_is_there_once_there_is_one(engine: Engine, settings: Settings) -> None:
     age = ("raceway_backup_age_seconds", ())
     assert age not in _values(exposed(engine, settings, clock_ns=lambda: _NOW_NS))

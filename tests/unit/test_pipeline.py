@@ -21,6 +21,7 @@ from app.assets.model import Machine, Point
 from app.assets.register import enter
 from app.codec import encode_about
 from app.commissioning import outdated, relearn
+from app.doctor import examine
 from app.intake import Arrival
 from app.labels.records import give
 from app.learner import learn_point, waiting_points
@@ -372,6 +373,9 @@ def test_a_bundle_that_cannot_be_read_is_waited_for(
     point = _point(engine)
     assert (point.state, point.bundle, point.revision) == ("watching", alarmed.name, before.revision)
     assert (point.score, point.baseline_have) == (None, before.baseline_have)
+    assert f"bundle {alarmed.name} cannot be read" in str(point.unjudged)
+    (finding,) = [one for one in examine(settings) if one.what == "baselines"]
+    assert (finding.verdict, "1 cannot be read" in finding.detail) == ("missing", True)
     assert [row.score for row in _rows(engine, windows)[-3:]] == [None] * 3
     assert heard == [("error", "baseline not read, nothing is judged by it")]
     # Nothing was judged, so that the alarm stands as it did.
@@ -381,4 +385,6 @@ def test_a_bundle_that_cannot_be_read_is_waited_for(
         _take(pipeline, arrivals(60 + i, 1), now_ns=NOW_NS + after_s * second_ns)
     assert heard[1:] == [("info", "baseline read again")]
     assert [row.score is None for row in _rows(engine, windows)[-3:]] == [True, False, False]
+    assert _point(engine).unjudged is None
+    assert "ok" in [one.verdict for one in examine(settings) if one.what == "baselines"]
     assert _rows(engine, windows)[-1].bundle == alarmed.name

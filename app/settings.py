@@ -86,6 +86,9 @@ class Settings(BaseSettings):
         168.0, gt=0.0, description="Hours that all reports of nodes are kept; then one an hour, alarms' ones for ever"
     )
     keep_events_h: float = Field(720.0, gt=0.0, description="Hours that logs and other events of nodes are kept")
+    keep_retraining_reports_d: float = Field(
+        400.0, gt=0.0, description="Days that the pages of retraining runs are kept; their figures stay"
+    )
 
     alarm_raise_after: int = Field(3, description="Windows in a row above the threshold that raise an alarm")
     alarm_clear_after: int = Field(10, description="Windows in a row well below it that clear the alarm")

@@ -84,6 +84,7 @@ def _retrained(settings: Settings, options: Options | None, *, quiet: bool) -> d
     from app.retraining.job import retrain_asked
     from app.retraining.lock import BusyError
     from app.retraining.records import Run, tasks_of
+    from app.retraining.report import report_path
     from app.store import open_store, reading
 
     engine = open_store(settings.database, migrate=True)
@@ -105,7 +106,7 @@ def _retrained(settings: Settings, options: Options | None, *, quiet: bool) -> d
         return {"run": None, "report": None, "models": []}
     with reading(engine) as connection:
         tasks = tasks_of(connection, run.id)
-    report = settings.reports / f"retraining-{run.id}.html"
+    report = report_path(settings.reports, run.id)
     return {"run": run.id, "report": str(report), "models": _models(tasks)}
 
 

@@ -17,6 +17,7 @@ from app.console.tiles import tiles
 from app.console.words import ago, clock, plain
 from app.retraining.asking import Ask, open_asks
 from app.retraining.records import Run, runs, tasks_of, unfinished_run
+from app.retraining.report import report_path
 from app.retraining.standing import Progress, Standing, outcomes_of, progress_of, standings
 from app.retraining.verdict import outcome_sign
 from app.settings import Settings
@@ -206,7 +207,7 @@ def _runs(engine: Engine, settings: Settings, latest: Sequence[Run], counts: dic
         for task in tasks
     ]
     st.dataframe(outcomes, hide_index=True, height=min(38 + 35 * max(len(outcomes), 1), 290))
-    _report(settings.reports / f"retraining-{named}.html")
+    _report(report_path(settings.reports, named))
 
 
 def _report(path: Path) -> None:

@@ -15,7 +15,7 @@ from app.access.roles import User
 from app.demo.past import HistoryPlan, Past
 from app.demo.world import HOUR_NS
 from app.retraining.records import BASELINE, Options, Run, Task
-from app.retraining.report import write_report
+from app.retraining.report import report_path, write_report
 from app.schema import promotions, retraining_runs, retraining_tasks
 from app.settings import Settings
 from app.store import insert_rows, set_champion
@@ -50,7 +50,7 @@ def write_nights(
         insert_rows(connection, retraining_tasks, [_task_row(task) for task in own])
         _write_promotions(connection, run, own)
         if day >= plan.days - _REPORTS:
-            write_report(settings.reports / f"retraining-{run.id}.html", run, own)
+            write_report(report_path(settings.reports, run.id), run, own)
     set_champion(connection, "diagnosis", "diagnosis-made-up", now_ns=plan.begin_ns)
 
 

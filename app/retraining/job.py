@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -26,16 +24,15 @@ from app.retraining.records import (
     Task,
     begin_run,
     end_run,
-    is_still_refused,
-    judged_before,
     save_task,
     tasks_of,
     unfinished_run,
 )
-from app.retraining.report import write_report
+from app.retraining.report import report_path, write_report
 from app.retraining.selection import NotReadyError
 from app.retraining.steps import Done
 from app.retraining.taking import Crew, after, crew, here
+from app.retraining.tidying import clear_drafts, clear_former_challenger, clear_reports
 from app.settings import Settings
 from app.store import PointRow, bundle_of, point_rows, reading, writing
 from features.errors import ParameterError
@@ -46,7 +43,6 @@ __all__ = ["Hook", "foreseen", "retrain", "retrain_asked"]
 Hook = Callable[[str], None]
 # After so many beginnings of the same step without an end, a model is given up in this run: it may be what ends us.
 _MOST_ATTEMPTS = 3
-_DRAFT_NS = 3_600_000_000_000
 
 
 def _silent(place: str) -> None:
@@ -161,7 +157,7 @@ def _begun_job(
 
 def _left_over(job: _Job, progress: Callable[[int, int], None] | None) -> Run | None:
     """Clear what killed runs left lying about, and finish the one that was broken off, where one was."""
-    _clear_drafts(job)
+    clear_drafts(job.settings, now_ns=job.clock_ns())
     with reading(job.engine) as connection:
         left = unfinished_run(connection)
     if left is None:
@@ -177,16 +173,6 @@ def _asked_for(job: _Job, progress: Callable[[int, int], None] | None) -> Run | 
         return None
     points = tuple(sorted({one.point_id for one in asks}))
     return _carried_through(job, _begun(job, Options(points, force=True), asks), progress)
-
-
-def _clear_drafts(job: _Job) -> None:
-    """Remove half-written folders; the learner writes in the same place, and no writing lasts an hour."""
-    for place in (job.settings.bundles, job.settings.candidates):
-        for draft in place.glob(".draft-*"):
-            with contextlib.suppress(OSError):
-                if job.clock_ns() - draft.stat().st_mtime_ns > _DRAFT_NS:
-                    shutil.rmtree(draft)
-                    log("info", "half-written bundle removed", folder=draft.name)
 
 
 def _begun(job: _Job, options: Options, asks: Sequence[Ask] = ()) -> Run:
@@ -276,12 +262,13 @@ def _finished(job: _Job, run: Run) -> Run:
     """Write the report of a run and say that it is done."""
     with reading(job.engine) as connection:
         tasks = tasks_of(connection, run.id)
-    ended = replace(run, ended_ns=job.clock_ns(), state="done")
-    write_report(job.settings.reports / f"retraining-{run.id}.html", ended, tasks)
+    now_ns = job.clock_ns()
+    ended = replace(run, ended_ns=now_ns, state="done")
+    write_report(report_path(job.settings.reports, run.id), ended, tasks)
+    clear_reports(job.settings, now_ns=now_ns)
     job.hook("report written")
-    assert ended.ended_ns is not None
     with writing(job.engine) as connection:
-        end_run(connection, job.lock, ended, now_ns=ended.ended_ns)
+        end_run(connection, job.lock, ended, now_ns=now_ns)
     job.hook("run ended")
     return ended
 
@@ -297,7 +284,7 @@ def _carried_out(job: _Job, run: Run, task: Task) -> Task:
         job.hook(f"{where} worked")
         task = _kept(job, begun, done)
         job.hook(f"{where} kept")
-    _tidy(job, task)
+    clear_former_challenger(job.engine, job.settings, task)
     return task
 
 
@@ -329,17 +316,3 @@ def _kept(job: _Job, task: Task, done: Done) -> Task:
         changed = after(task, Done.ended("waiting", str(error)))
         job.keep(changed)
     return changed
-
-
-def _tidy(job: _Job, task: Task) -> None:
-    """Remove what an earlier run's refused challenger left; that of this run stays to be looked at."""
-    with reading(job.engine) as connection:
-        earlier = judged_before(connection, task)
-    if earlier is None or earlier.outcome != "refused" or not earlier.challenger:
-        return
-    folder, gone = job.settings.bundles / earlier.challenger, job.settings.bundles / f".draft-{uuid.uuid4().hex}"
-    with writing(job.engine) as connection:
-        # Somebody may be about to let it serve: then it is no longer refused, or not there for them.
-        if is_still_refused(connection, earlier) and folder.exists():
-            folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)

@@ -26,11 +26,11 @@ __all__ = [
     "Task",
     "begin_run",
     "end_run",
-    "is_still_refused",
     "judged_before",
     "run_named",
     "runs",
     "save_task",
+    "still_stands",
     "tasks_of",
     "unfinished_run",
 ]
@@ -168,11 +168,11 @@ def judged_before(connection: Connection, task: Task) -> Task | None:
     return None if row is None else _task(row)
 
 
-def is_still_refused(connection: Connection, task: Task) -> bool:
-    """Hold a task until the end of the transaction, and say whether nobody has overruled its refusal."""
+def still_stands(connection: Connection, task: Task) -> bool:
+    """Hold a task until the end of the transaction, and say whether nobody has overruled its outcome."""
     own = (retraining_tasks.c.run_id == task.run_id) & (retraining_tasks.c.role == task.role)
-    own &= (retraining_tasks.c.point_id == task.point_id) & (retraining_tasks.c.outcome == "refused")
-    return connection.execute(retraining_tasks.update().where(own).values(outcome="refused")).rowcount == 1
+    own &= (retraining_tasks.c.point_id == task.point_id) & (retraining_tasks.c.outcome == task.outcome)
+    return connection.execute(retraining_tasks.update().where(own).values(outcome=task.outcome)).rowcount == 1
 
 
 def _task(row: sa.Row[Any]) -> Task:

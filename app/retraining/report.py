@@ -13,7 +13,7 @@ from app.palette import BLUE, GREY, RED
 from app.retraining.records import Run, Task
 from app.retraining.verdict import OUTCOMES, drift_words, verdict_rows, verdict_words
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["render_report", "report_path", "write_report"]
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -25,6 +25,17 @@ h2 { margin-top: 2.5rem; border-top: 1px solid #ccc; padding-top: 1rem; overflow
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _WIDTH, _LABELS, _LINE = 720, 230, 22
+
+
+def report_path(folder: Path, run_id: str) -> Path:
+    """Give where the report of a run lies in the folder of reports.
+
+    Examples
+    --------
+    >>> report_path(Path("reports"), "20261126T020000000000").name
+    'retraining-20261126T020000000000.html'
+    """
+    return folder / f"retraining-{run_id}.html"
 
 
 def write_report(path: Path, run: Run, tasks: Sequence[Task]) -> None:

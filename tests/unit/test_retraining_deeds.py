@@ -25,14 +25,16 @@ from app.retraining.records import (
     DIAGNOSIS,
     NODE_HEALTH,
     Options,
+    Outcome,
     Task,
     begin_run,
-    is_still_refused,
     runs,
     save_task,
+    still_stands,
     tasks_of,
     unfinished_run,
 )
+from app.retraining.report import report_path
 from app.retraining.standing import outcomes_of, progress_of, standings
 from app.retraining.steps import Context, Done
 from app.schema import points, retraining_tasks
@@ -112,10 +114,10 @@ def test_a_challenger_that_is_being_removed_cannot_be_let_serve_and_the_other_wa
     ran(engine, settings, 0, {_A: "refused"})
     task, there = _only_task(engine, _A), (settings.bundles / "challenger-0").is_dir
     with writing(engine) as c:
-        assert is_still_refused(c, task)
+        assert still_stands(c, task)
     with writing(engine) as c:
         force(c, _KIM, task, there=lambda _: there(), why="it is right", now_ns=NOW_NS)
-        assert not is_still_refused(c, task)
+        assert not still_stands(c, task)
     ran(engine, settings, 1, {_B: "refused"})
     monday = _only_task(engine, _B)
     retrain(engine, settings, options=Options((_B,)), clock_ns=lambda: NOW_NS + 2 * SECOND_NS)
@@ -273,3 +275,31 @@ def test_half_written_bundles_of_killed_runs_are_removed_and_young_ones_left(
     assert not old.exists()
     assert young.is_dir()
     assert Path(settings.bundles / "first").is_dir()
+
+
+@pytest.mark.parametrize("outcome", ["failed", "waiting", "overtaken"])
+def test_a_challenger_that_never_served_goes_with_the_next_run(
+    outcome: Outcome, engine: Engine, settings: Settings
+) -> None:
+    ran(engine, settings, 0, {_B: "refused"})
+    task = replace(_only_task(engine, _B), outcome=outcome)
+    with held_lock(engine, stale_s=60.0, clock_ns=lambda: NOW_NS) as lock, writing(engine) as c:
+        save_task(c, lock, [task])
+    retrain(engine, settings, options=Options((_B,)), clock_ns=lambda: NOW_NS + SECOND_NS)
+    assert not (settings.bundles / "challenger-0").exists()
+
+
+def test_pages_of_old_runs_go_and_their_figures_stay(engine: Engine, settings: Settings) -> None:
+    old, strange = report_path(settings.reports, "20200101T020000000000"), report_path(settings.reports, "mine")
+    options = Options((_A,))
+    first = retrain(engine, settings, options=options, clock_ns=lambda: NOW_NS)
+    for path in (old, strange):
+        path.write_text("<p>old</p>")
+    kept_ns = round(settings.keep_retraining_reports_d * 86_400e9)
+    second = retrain(engine, settings, options=options, clock_ns=lambda: NOW_NS + kept_ns - SECOND_NS)
+    shown = {report_path(settings.reports, run.id) for run in (first, second)}
+    assert set(settings.reports.glob("*.html")) == {*shown, strange}
+    retrain(engine, settings, options=options, clock_ns=lambda: NOW_NS + kept_ns + 2 * SECOND_NS)
+    assert not report_path(settings.reports, first.id).exists()
+    with reading(engine) as c:
+        assert first.id in [run.id for run in runs(c, most=9)]

@@ -52,13 +52,15 @@ __all__ = ["now_view"]
 
 _SPANS = {"15 minutes": 900, "1 hour": 3600, "6 hours": 21_600, "1 day": 86_400, "everything": None}
 _MOST_WINDOWS = 20_000
+_SOME, _LEAST_S = 20, 3600
 _ALARMS = 20
 _ZONE_HELP = "Of the overall vibration. A young bearing fault hardly moves it; the anomaly score shows that one first."
 
 
 def now_view(engine: Engine, settings: Settings, point_id: str, units: Units) -> None:
     """Draw how a measuring point is; what changes renews itself."""
-    span = st.segmented_control("Trend over", list(_SPANS), default="1 hour", key="span") or "1 hour"
+    usual = _usual_span(engine, point_id)
+    span = st.segmented_control("Trend over", list(_SPANS), default=usual, key=f"span {point_id}") or usual
 
     @part(every_s=2.0)
     def content() -> None:
@@ -83,6 +85,14 @@ def now_view(engine: Engine, settings: Settings, point_id: str, units: Units) ->
 
     content()
     _alarms(engine, point_id)
+
+
+def _usual_span(engine: Engine, point_id: str) -> str:
+    """An hour, or as much as it takes to show some windows of a point that is measured a few times a day."""
+    of = report_trend if point_id in speaking_nodes(engine) else trend
+    first_ns = of(engine, point_id, most=_SOME).start_ns[:1]
+    age_s = (time.time_ns() - int(first_ns[0])) / 1e9 if first_ns.size else 0.0
+    return next(name for name, s in _SPANS.items() if s is None or s >= max(age_s, _LEAST_S))
 
 
 def _drivers(engine: Engine, settings: Settings, row: PointRow, verdict: VerdictRow | None, units: Units) -> None:

@@ -156,6 +156,19 @@ def test_without_samples_each_view_says_so(filled: sa.Engine) -> None:
     assert "Samples of fewer than two times" in _page("Waterfall").info[0].value
 
 
+@pytest.mark.parametrize(("min_apart", "shown"), [(0, "1 hour"), (30, "6 hours"), (120, "1 day"), (720, "everything")])
+def test_of_a_point_that_is_measured_seldom_more_is_shown(min_apart: int, shown: str, filled: sa.Engine) -> None:
+    """An hour of a point with hourly windows was a single dot."""
+    with writing(filled) as connection:
+        ids = connection.execute(sa.select(windows.c.id).order_by(windows.c.start_ns.desc())).scalars().all()
+        for i, key in enumerate(ids):
+            moved = windows.c.start_ns - i * min_apart * 60_000_000_000
+            connection.execute(windows.update().where(windows.c.id == key).values(start_ns=moved))
+    assert len(ids) == 11
+    (span,) = [one for one in _page("Now").segmented_control if one.label == "Trend over"]
+    assert span.value == shown
+
+
 def test_what_sensors_and_jobs_say_is_no_markdown(filled: sa.Engine) -> None:
     with writing(filled) as connection:
         said = {"name": "*Pump*", "iso_group": "*ours*", "failure": "*all* windows [were] refused"}

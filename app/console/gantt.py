@@ -15,6 +15,7 @@ from app.palette import BLUE, GREY, ORANGE
 __all__ = ["due_chart"]
 
 _ROW, _AROUND = 26, 150
+_NAME = 32
 
 
 def due_chart(duties: Sequence[Duty], *, now_ns: int, until_ns: int) -> go.Figure:
@@ -27,7 +28,7 @@ def due_chart(duties: Sequence[Duty], *, now_ns: int, until_ns: int) -> go.Figur
         Edges of the time that is shown; a bar without a known end goes to the right edge.
     """
     # A machine may have several, and a bar needs a row of its own.
-    rows = [f"{i + 1}. {one.name[:28]}" for i, one in enumerate(duties)]
+    rows = [f"{i + 1}. {_short(one.name)}" for i, one in enumerate(duties)]
     figure = new_figure(key="due", height=_AROUND + _ROW * len(rows), x=f"time ({zone_name()})", y="")
     for forecast, name, colour, symbol, dash in (
         (True, "forecast: earliest to latest, likely", ORANGE, "diamond", "solid"),
@@ -44,6 +45,10 @@ def due_chart(duties: Sequence[Duty], *, now_ns: int, until_ns: int) -> go.Figur
     figure.update_xaxes(range=edges, tickangle=0, nticks=4)
     figure.update_yaxes(categoryorder="array", categoryarray=rows[::-1], automargin=True, fixedrange=True)
     return figure
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
 
 
 def _bars(

@@ -93,7 +93,7 @@ def _listed(shown: Sequence[Duty], asked: dict[str, WorkOrder]) -> list[Duty]:
         }
         for one in shown[:_ROWS]
     ]
-    columns = {"Machine": st.column_config.LinkColumn("Machine", display_text=r"#(.*)$", width=170)}
+    columns = {"Machine": st.column_config.LinkColumn("Machine", display_text=r"#(.*)$", width=220)}
     marked = marked_rows(rows, [one.key for one in shown[:_ROWS]], name="duties", columns=columns)
     if len(shown) > _ROWS:
         st.caption(f"The first {_ROWS} of {len(shown)}; the files below have all of them.")

@@ -124,7 +124,7 @@ def _table(found: Sequence[Standing], *, now_ns: int) -> None:
         on_select=lambda: _take_row(listed, f"models {shown} {text}"),
         selection_mode="single-row",
         column_config={
-            "Model": st.column_config.TextColumn(width=190, help="A point's baseline, or a model of all points."),
+            "Model": st.column_config.TextColumn(width=300, help="A point's baseline, or a model of all points."),
             "Last retraining": st.column_config.TextColumn(width=235),
             "Features drifted": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent"),
             "Score shift": st.column_config.NumberColumn(

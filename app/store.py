@@ -45,6 +45,8 @@ __all__ = [
     "writing",
 ]
 
+# Of the lock by which the writers of a PostgreSQL take turns.
+_WRITERS = int.from_bytes(b"raceway", "big")
 _MIGRATIONS = resources.files("app") / "migrations"
 # Where the migrations end, as a test holds it: alembic takes long to import, and a store is opened often.
 _FORM = "0015"
@@ -126,6 +128,8 @@ def open_store(url: str, *, migrate: bool = False) -> Engine:
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
+        elif engine.dialect.name == "postgresql":
+            event.listen(engine, "begin", _begin_postgresql)
         form = _form(engine)
         if form != _FORM:
             _refuse_form(form, url, migrate=migrate)
@@ -149,6 +153,14 @@ def _begin_sqlite(connection: Connection) -> None:
     # A reader that turns writer half-way fails at once when another writes; so writers say so first.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    # As SQLite has it: writers take turns, so that rows get their numbers in the order of their commits and no change
+    # is laid over another; a reader sees one state.
+    writes = connection.get_execution_options().get("writes", False)
+    turn = f"SELECT pg_advisory_xact_lock({_WRITERS})"
+    connection.exec_driver_sql(turn if writes else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 def _form(engine: Engine) -> str | None:
@@ -234,7 +246,8 @@ def insert_rows(connection: Connection, table: sa.Table, rows: Sequence[Mapping[
 @functools.lru_cache(maxsize=16)
 def _insert_text(table: sa.Table, dialect: sa.Dialect, names: tuple[str, ...]) -> tuple[str, tuple[str, ...] | None]:
     """Statement for the driver, and the order of its values where they go by place."""
-    compiled = table.insert().compile(dialect=dialect, column_keys=list(names))
+    # Without `inline`, PostgreSQL would send the number of each row back.
+    compiled = table.insert().inline().compile(dialect=dialect, column_keys=list(names))
     return str(compiled), tuple(compiled.positiontup or ()) if compiled.positional else None
 
 

@@ -9,4 +9,4 @@ compile() {
         --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file "$out"
 }
 compile requirements/up.txt --extra gateway --extra console --extra train --extra edge
-compile requirements/dev.txt --extra gateway --extra console --extra train --extra edge --extra dev
+compile requirements/dev.txt --extra gateway --extra console --extra train --extra edge --extra postgres --extra dev

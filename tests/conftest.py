@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from argon2 import PasswordHasher
+from postgresql import SERVER, emptied_database
 from sqlalchemy import Engine
 
 from app.access import passwords
@@ -47,12 +48,18 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of a fresh data folder, untouched by the environment and the working folder."""
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Settings:
+    """Settings of a fresh data folder, untouched by the environment and the working folder.
+
+    Where a PostgreSQL is served for the tests, the store is there, but of those that ask how SQLite works.
+    """
+    server = os.environ.get(SERVER)
     for name in list(os.environ):
         if name.startswith("RACEWAY_") and name != "RACEWAY_DATA":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+    if server and request.node.get_closest_marker("sqlite") is None:
+        monkeypatch.setenv("RACEWAY_DATABASE_URL", emptied_database(server))
     return load_settings(data_dir=tmp_path / "raceway-data", baseline_windows=40)
 
 
@@ -67,8 +74,9 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def store(settings: Settings, empty_store: Path) -> Engine:
     """An empty store where the settings say."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    shutil.copy(empty_store, settings.data_dir / "raceway.db")
+    if not settings.database_url:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copy(empty_store, settings.data_dir / "raceway.db")
     return open_store(settings.database)
 
 

@@ -1,10 +1,10 @@
 #!/bin/sh
-# The service tests run a real Mosquitto and a real Chromium, those of nodes an Arm compiler and an emulator; as root they
+# The service tests run a real Mosquitto, PostgreSQL and Chromium, those of nodes an Arm compiler and an emulator; as root they
 # are installed, else named.
 set -eu
 missing=""
 for pair in mosquitto:mosquitto chromium:chromium chromedriver:chromium-driver gcc:gcc g++:g++ cmake:cmake \
-    arm-none-eabi-gcc:gcc-arm-none-eabi qemu-system-arm:qemu-system-arm; do
+    arm-none-eabi-gcc:gcc-arm-none-eabi qemu-system-arm:qemu-system-arm pg_createcluster:postgresql; do
     PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 # Headers and the C library for Arm come in a package of their own, without a command.

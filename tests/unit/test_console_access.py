@@ -192,6 +192,7 @@ def test_the_trail_is_shown_filtered_and_exported(
     assert rows[4][-1] == "'=1+1"
 
 
+@pytest.mark.sqlite
 def test_of_the_trail_of_a_year_the_latest_are_read(engine: sa.Engine) -> None:
     row = {"point_id": "a/b/c", "tag": HEALTH, "who": "raceway", "why": "", "before": "normal", "after": "normal"}
     with writing(engine) as connection:

@@ -48,6 +48,7 @@ def filled(engine: sa.Engine, settings: Settings) -> sa.Engine:
     return engine
 
 
+@pytest.mark.sqlite
 def test_rates_delay_and_counts_of_a_point_are_said(filled: sa.Engine) -> None:
     assert filled is not None
     page = opened("data")
@@ -211,6 +212,7 @@ def test_bytes_are_shown_in_lines() -> None:
     ]
 
 
+@pytest.mark.sqlite
 def test_of_a_hundred_thousand_blocks_a_few_are_read(engine: sa.Engine) -> None:
     with writing(engine) as connection:
         for i in range(50):

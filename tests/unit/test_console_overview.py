@@ -109,6 +109,7 @@ def test_no_query_is_made_for_each_point(plant: sa.Engine, settings: Settings, s
     assert len(statements) < 12
 
 
+@pytest.mark.sqlite
 def test_windows_are_found_by_the_index(plant: sa.Engine, settings: Settings, statements: list[str]) -> None:
     glances(plant, settings, now_ns=time.time_ns())
     (line,) = (statement for statement in statements if "RECURSIVE" in statement)

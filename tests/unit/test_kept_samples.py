@@ -67,6 +67,7 @@ def test_spans_are_even_over_the_time_that_is_kept(engine: Engine) -> None:
     assert kept_spans(engine, _POINT, since_ns=day_s * _S, most=30)[0] == (hours[0] + 1) * _S
 
 
+@pytest.mark.sqlite
 def test_each_look_goes_by_the_index_of_what_is_kept(engine: Engine) -> None:
     _insert(engine, range(100))
     _insert(engine, range(100, 200), waveform=None)
@@ -84,6 +85,7 @@ def test_each_look_goes_by_the_index_of_what_is_kept(engine: Engine) -> None:
     assert all("kept_by_end" in plan for plan in plans if "blocks" in plan)
 
 
+@pytest.mark.sqlite
 def test_spans_cost_no_more_where_more_is_kept(engine: Engine) -> None:
     work: list[int] = []
 

@@ -392,6 +392,7 @@ def test_old_events_are_dropped(pipeline: Pipeline, engine: sa.Engine) -> None:
     assert _count(engine, node_events) == 3
 
 
+@pytest.mark.sqlite
 def test_a_backup_holds_what_nodes_said(
     pipeline: Pipeline, engine: sa.Engine, settings: Settings, tmp_path: Path
 ) -> None:

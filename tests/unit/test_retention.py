@@ -68,6 +68,7 @@ def test_waveforms_go_by_portions_and_what_stays_is_looked_at_once(engine: Engin
         assert (anew.dropped, _kept(connection)) == (4, [8, 9])
 
 
+@pytest.mark.sqlite
 def test_waveforms_are_found_by_an_index_among_blocks_without_any(engine: Engine) -> None:
     _blocks(engine, 50, waveform=None)
     _blocks(engine, 5, first=50)
@@ -129,6 +130,7 @@ def test_a_report_of_a_clock_that_was_set_back_holds_no_other_up(engine: Engine)
         assert portion.after.id == 2
 
 
+@pytest.mark.sqlite
 def test_reports_are_found_by_their_indices(engine: Engine) -> None:
     _reports(engine, list(range(0, 60, 10)))
     with plans_of(engine) as plans, writing(engine) as connection:

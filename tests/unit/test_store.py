@@ -189,6 +189,7 @@ def test_rows_go_in_as_through_sqlalchemy(engine: sa.Engine) -> None:
         assert found["shaft_hz"] is None
 
 
+@pytest.mark.sqlite
 def test_statements_for_drivers_that_name_their_values(engine: sa.Engine) -> None:
     """PostgreSQL's driver takes values by name; the statement and the rows agree on the names."""
     from sqlalchemy.dialects import postgresql

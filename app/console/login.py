@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 from urllib.parse import parse_qs, quote
 
 from anyio import CapacityLimiter, to_thread
@@ -192,9 +193,7 @@ class _Desk:
         return reply
 
     def _closed(self, request: Request) -> None:
-        token, given = request.cookies.get(COOKIE), {}
-        if oidc_configured() and PROVIDER_COOKIE in request.cookies:
-            given = provider_claims(request.cookies)
+        token, given = request.cookies.get(COOKIE), self._claims(request)
         if not token and not given:
             return
         now_ns = time.time_ns()
@@ -206,6 +205,14 @@ class _Desk:
                 user, why = signed_on(self.settings, given), WHY
             if user is not None:
                 note(connection, user, "log out", target=address_of(request), why=why, now_ns=now_ns)
+
+    def _claims(self, request: Request) -> Mapping[str, Any]:
+        """What a provider says of who asks; a file of secrets that cannot be read keeps nobody from leaving."""
+        try:
+            known = PROVIDER_COOKIE in request.cookies and oidc_configured()
+        except AccountError:
+            known = False
+        return provider_claims(request.cookies) if known else {}
 
     def _form(
         self, back: str, *, name: str = "", refused: str = "", status: int = 200, wait_s: float = 0.0

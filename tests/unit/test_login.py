@@ -284,6 +284,13 @@ def test_logging_out_of_single_sign_on_is_noted(engine: sa.Engine, console: Star
 
 
 @pytest.mark.usefixtures("roled")
+def test_secrets_that_cannot_be_read_keep_nobody_from_logging_out(console: Starlette) -> None:
+    Path(".streamlit", "secrets.toml").write_text("[auth")
+    asked = {"cookie": _signed(_KIM), "sec-fetch-site": "same-origin"}
+    assert ask(console, "/logout", headers=asked).headers["location"] == "/auth/logout"
+
+
+@pytest.mark.usefixtures("roled")
 def test_where_a_session_says_who_it_is_the_provider_notes_nobody(entered: sa.Engine, console: Starlette) -> None:
     cookie = f"raceway_session={_log_in(console).cookie}; {_signed(_KIM)}"
     before = _noted(entered)

@@ -196,9 +196,7 @@ class Facts:
             found.append(Reason(PLAN, min(self.ratio, 2.0), f"score at {self.ratio:.2f} of its threshold"))
         rise = self.rise
         if rise is not None and rise.after >= max(_NEAR, _GROWN * rise.before):
-            days = rise.span_ns / _DAY_NS
-            span = f"{days:.0f} days" if days >= 2.0 else f"{24.0 * days:.1f} hours"
-            words = f"score rose from {rise.before:.2f} to {rise.after:.2f} of its threshold in {span}"
+            words = f"score rose from {rise.before:.2f} to {rise.after:.2f} of its threshold in {_span(rise.span_ns)}"
             found.append(Reason(WATCH, 1.0, words))
         return found
 
@@ -222,3 +220,11 @@ class Facts:
         if self.state in ("learning", "training"):
             found.append(Reason(LEARNING, 1.0, self.state_words or "learning"))
         return found
+
+
+def _span(ns: int) -> str:
+    """Say how long something took, in the unit that gives two figures."""
+    minutes = ns / 60e9
+    if minutes < 120.0:
+        return f"{minutes:.0f} minutes"
+    return f"{minutes / 60.0:.0f} hours" if minutes < 48 * 60.0 else f"{minutes / 1440.0:.0f} days"

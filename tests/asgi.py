@@ -42,20 +42,6 @@ def _scope(kind: str, path: str, cookie: str, headers: Mapping[str, str], client
     }
 
 
-def ask(
-    app: Any,
-    path: str,
-    *,
-    form: Mapping[str, str] | None = None,
-    body: bytes | None = None,
-    cookie: str = "",
-    headers: Mapping[str, str] | None = None,
-    client: str = "127.0.0.1",
-) -> Answer:
-    """Get a path, or post a form or something else to it."""
-    return asyncio.run(asked(app, path, form=form, body=body, cookie=cookie, headers=headers, client=client))
-
-
 async def asked(
     app: Any,
     path: str,
@@ -66,7 +52,7 @@ async def asked(
     headers: Mapping[str, str] | None = None,
     client: str = "127.0.0.1",
 ) -> Answer:
-    """Do as `ask` does, beside others."""
+    """Get a path, or post a form or something else to it."""
     posted = urlencode(form or {}).encode() if body is None else body
     method = "GET" if form is None and body is None else "POST"
     scope = _scope("http", path, cookie, headers or {}, client) | {"method": method}
@@ -83,6 +69,11 @@ async def asked(
     found = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
     answered = b"".join(message.get("body", b"") for message in sent[1:])
     return Answer(sent[0]["status"], found, answered.decode())
+
+
+def ask(app: Any, path: str, **given: Any) -> Answer:
+    """Do as `asked` does, alone."""
+    return asyncio.run(asked(app, path, **given))
 
 
 def stream(

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from app.access import passwords
 from app.settings import Settings, load_settings
-from app.store import open_store
+from app.store import PointRow, open_store, save_point, writing
 
 # Children and TensorFlow say less, and take one core each, so that two tests' processes do not starve each other.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -78,6 +78,14 @@ def store(settings: Settings, empty_store: Path) -> Engine:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         shutil.copy(empty_store, settings.data_dir / "raceway.db")
     return open_store(settings.database)
+
+
+@pytest.fixture
+def engine(store: Engine) -> Engine:
+    """A store with the point `a/b/c`; where a test file wants other points, it has an `engine` of its own."""
+    with writing(store) as connection:
+        save_point(connection, PointRow("a/b/c", "pump"), new=True)
+    return store
 
 
 @pytest.fixture

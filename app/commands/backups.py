@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,12 +31,12 @@ def backup(ctx: click.Context, /, target: Path) -> None:
     settings = settings_of(ctx)
     with progress_bar("Backing up", 100) as show:
         contents = back_up(settings, target, progress=lambda done, of: show(100 * done // of))
-    _note(settings, target, now_ns=contents.made_ns)
+    _note(settings, "back up", "backup", target, now_ns=contents.made_ns)
     click.echo(f"{len(contents.files)} files in {target}, {target.stat().st_size:,} bytes")
 
 
-def _note(settings: Settings, target: Path, *, now_ns: int) -> None:
-    """Say in the store that it was backed up; one of an older form is backed up all the same."""
+def _note(settings: Settings, action: str, target: str, file: Path, *, now_ns: int) -> None:
+    """Say in the store that it was backed up or put back; one of an older form is so all the same."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from app.access.audit import note
@@ -45,7 +46,7 @@ def _note(settings: Settings, target: Path, *, now_ns: int) -> None:
     try:
         with writing(open_store(settings.database)) as connection:
             user = User(getpass.getuser(), "admin")
-            note(connection, user, "back up", target="backup", why=target.name, now_ns=now_ns)
+            note(connection, user, action, target=target, why=file.name, now_ns=now_ns)
     except (StoreError, SQLAlchemyError) as error:
         click.echo(f"the audit does not say so: {error}", err=True)
 
@@ -54,11 +55,15 @@ def _note(settings: Settings, target: Path, *, now_ns: int) -> None:
 @click.argument("source", type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_context
 def restore(ctx: click.Context, /, source: Path) -> None:
-    """Put the backup SOURCE into a data folder that holds no database yet."""
+    """Put the backup SOURCE into a data folder that holds no database yet.
+
+    The audit says when and who.
+    """
     from app.backup import restore as put_back
 
     settings = settings_of(ctx)
     with progress_bar("Restoring", 100) as show:
         contents = put_back(settings, source, progress=lambda done, of: show(100 * done // of))
+    _note(settings, "restore", "store", source, now_ns=time.time_ns())
     made = datetime.fromtimestamp(contents.made_ns / 1e9, tz=UTC)
     click.echo(f"{len(contents.files)} files of {made:%Y-%m-%d %H:%M:%SZ} are in {settings.data_dir}")

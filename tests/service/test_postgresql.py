@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from postgresql import SERVER, new_database, served_postgresql
 
 from app.backup import backs_up
-from app.retraining.lock import held_lock
+from app.retraining.lock import BusyError, held_lock
 from app.schema import counters
 from app.settings import load_settings
 from app.store import StoreError, count, open_store, reading, writing
@@ -128,7 +128,10 @@ def test_services_that_start_at_once_make_one_store(server: str) -> None:
 
 
 def test_the_lock_of_the_retraining_job_is_there_too(engine: sa.Engine) -> None:
-    with held_lock(engine, stale_s=60.0, clock_ns=lambda: 10**18) as lock, writing(engine) as connection:
+    clock = {"stale_s": 60.0, "clock_ns": lambda: 10**18}
+    with held_lock(engine, **clock), pytest.raises(BusyError), held_lock(engine, **clock):
+        pass
+    with held_lock(engine, **clock) as lock, writing(engine) as connection:
         lock.hold(connection)
 
 

@@ -249,5 +249,9 @@ def test_the_commands(settings: Settings, engine: sa.Engine, tmp_path: Path) -> 
     done = CliRunner().invoke(_raceway, ["--data-dir", str(tmp_path / "new"), "restore", str(target)])
     assert done.exit_code == 0, done.output
     assert "4 files of 20" in done.output
+    with reading(open_store(f"sqlite:///{tmp_path / 'new' / 'raceway.db'}")) as connection:
+        assert [(deed.action, deed.target, deed.why) for deed in trail(connection)] == [
+            ("restore", "store", "by-command.tar.zst")
+        ]
     again = CliRunner().invoke(_raceway, ["--data-dir", str(tmp_path / "new"), "restore", str(target)])
     assert again.exit_code == 2

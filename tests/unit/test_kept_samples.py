@@ -13,17 +13,10 @@ from sqlalchemy import Engine
 
 from app.console.history import kept_spans, nearest_kept
 from app.schema import blocks
-from app.store import PointRow, insert_rows, save_point, writing
+from app.store import insert_rows, writing
 
 _S = 1_000_000_000
 _POINT = "a/b/c"
-
-
-@pytest.fixture
-def engine(store: Engine) -> Engine:
-    with writing(store) as connection:
-        save_point(connection, PointRow(_POINT, "pump"), new=True)
-    return store
 
 
 def _insert(engine: Engine, seconds: Iterable[int], *, waveform: bytes | None = b"x") -> None:

@@ -14,17 +14,10 @@ from app.ingest import Ingest
 from app.retention import Place, thin_reports, thin_waveforms
 from app.schema import alarms, blocks, node_reports
 from app.settings import Settings
-from app.store import PointRow, reading, save_point, writing
+from app.store import reading, writing
 
 _S, _HOUR_NS = 1_000_000_000, 3_600_000_000_000
 _POINT = "a/b/c"
-
-
-@pytest.fixture
-def engine(store: Engine) -> Engine:
-    with writing(store) as connection:
-        save_point(connection, PointRow(_POINT, "pump"), new=True)
-    return store
 
 
 def _insert(engine: Engine, table: sa.Table, rows: list[dict[str, Any]]) -> None:
